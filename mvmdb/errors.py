@@ -1,0 +1,126 @@
+"""The exceptions of mvmdb: every expected mistake is one of these.
+
+``str(error)`` says what is wrong, with value and unit; ``error.hint`` says what to do next;
+``error.exit_code`` is what the command line returns.
+"""
+
+from __future__ import annotations
+
+
+class MvmdbError(Exception):
+    """Base of every expected error."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(MvmdbError):
+    """What the user typed cannot be used."""
+
+    exit_code = 2
+
+
+class NameFormatError(InputError, ValueError):
+    """A skycell, layer, product or root name is not well formed."""
+
+
+class UnknownObjectError(InputError, LookupError):
+    """A well-formed name stands for nothing known."""
+
+
+class SettingsError(InputError):
+    """A setting or environment variable has an unusable value."""
+
+
+class ExposureError(MvmdbError):
+    """One exposure file cannot be used."""
+
+    exit_code = 3
+
+
+class ExposureFileError(ExposureError, OSError):
+    """The file cannot be read as FITS."""
+
+    def __init__(self, path: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {message}", hint=hint)
+        self.path = path
+        self.keyword: str | None = None
+
+
+class HeaderError(ExposureError):
+    """A header keyword is missing or holds an impossible value."""
+
+    def __init__(self, path: str, keyword: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {keyword}: {message}", hint=hint)
+        self.path = path
+        self.keyword: str | None = keyword
+
+
+class WcsError(HeaderError):
+    """The keywords are well formed, yet give no usable mapping to the sky."""
+
+
+class RejectedExposure(ExposureError):
+    """The exposure is sound but does not belong in a mosaic."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class CatalogError(MvmdbError):
+    """The database refused, failed or disagrees."""
+
+    exit_code = 4
+
+
+class CatalogUnreachableError(CatalogError):
+    """No connection to the database can be made."""
+
+
+class SchemaVersionError(CatalogError):
+    """The database holds a schema this version does not know."""
+
+
+class ConflictError(CatalogError):
+    """Something different is already registered under this name."""
+
+    def __init__(self, message: str, differences: dict[str, tuple[object, object]]) -> None:
+        super().__init__(message)
+        self.differences = differences
+
+
+class FrozenTessellationError(ConflictError):
+    """The database was made for another tessellation, and a tessellation never changes."""
+
+
+class MosaicError(MvmdbError):
+    """The arrays of a layer cannot be built."""
+
+    exit_code = 5
+
+
+class EmptyLayerError(MosaicError):
+    """No input reaches the output grid."""
+
+
+class GridMismatchError(MosaicError):
+    """Arrays that belong together have different shapes."""
+
+
+class ContextOverflowError(MosaicError):
+    """More inputs than the context planes can number."""
+
+
+class TooLargeError(MosaicError):
+    """The build needs more than the configured limit."""
+
+
+class ProvenanceError(MvmdbError):
+    """A product file and its row disagree."""
+
+    exit_code = 6

@@ -1,0 +1,227 @@
+"""The values that travel between rooms: what a file says, what the database plans, what a build made.
+
+All are frozen; files, catalog and mosaic know these and not each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.names import LayerName, ProductName, SkycellName
+from mvmdb.sky.grid import PixelBox, TanGrid, box_at_scale, skycell_grid
+
+SkyRing = tuple[tuple[float, float], ...]
+"""Vertices (ra_deg, dec_deg) of a spherical polygon with great-circle edges; not closed."""
+
+Bunit = Literal["ELECTRONS", "ELECTRONS/S", "COUNTS", "COUNTS/S"]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Why an exposure must not enter a mosaic: a stable code and the keyword that says so."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class ChipFacts:
+    """One SCI extension of an exposure, from its header alone."""
+
+    chip: int
+    """EXTVER of the SCI extension."""
+    hdu_index: int
+    """0-based position of the SCI extension in the file."""
+    n_x_pix: int
+    n_y_pix: int
+    footprint: SkyRing
+    """Outline of the pixel edges through the full distortion, to 0.1 pixel."""
+    pixel_scale_arcsec: float
+    """Undistorted linear pixel scale to which the photometry refers (IDCSCALE)."""
+    bunit: Bunit
+    gain_e_per_dn: float
+    """Electrons per unit of the pixels: 1 unless BUNIT is COUNTS."""
+    photflam: float | None
+    """erg/s/cm2/Angstrom per e-/s; None where the header has no calibration."""
+    photplam_angstrom: float | None
+    wcsname: str | None
+
+
+@dataclass(frozen=True)
+class ExposureFacts:
+    """One exposure file, from its headers alone: what the catalogue keeps."""
+
+    rootname: str
+    file_path: str
+    file_sha256: str
+    """Hash of the uncompressed FITS bytes, so that gzip changes nothing."""
+    file_size_bytes: int
+    file_type: str
+    """``flt``, ``flc``, ``c0m``, ...: what follows the last underscore of the file name."""
+    instrument: str
+    detector: str
+    filter: str
+    exptime_s: float
+    start_mjd: float
+    end_mjd: float
+    target_name: str
+    proposal_id: int | None
+    wcsname: str | None
+    exclusion: Exclusion | None
+    chips: tuple[ChipFacts, ...]
+
+    @property
+    def visit(self) -> str:
+        """Program and observation set, the first six characters of the root name."""
+        return self.rootname[:6]
+
+
+@dataclass(frozen=True)
+class DrizzleParameters:
+    """Everything besides the inputs and the grid that decides the pixels of a layer."""
+
+    kernel: str = "square"
+    pixfrac: float = 1.0
+    weighting: str = "exptime"
+    good_bits: int = 0
+    """DQ bits that do not reject a pixel."""
+    mapping_error_pix: float = 1e-3
+    """Largest error allowed when the distortion is interpolated; 0 evaluates every pixel."""
+
+
+@dataclass(frozen=True)
+class LayerInput:
+    """One chip of one exposure, at its place in the drizzle order of a layer."""
+
+    context_index: int
+    """0-based: bit ``context_index % 32`` of context plane ``context_index // 32``."""
+    exposure_id: int
+    rootname: str
+    revision: int
+    chip: int
+    hdu_index: int
+    file_path: str
+    file_sha256: str
+    exptime_s: float
+    start_mjd: float
+    end_mjd: float
+    wcsname: str | None
+    pixel_scale_arcsec: float
+    bunit: Bunit
+    gain_e_per_dn: float
+
+    @property
+    def context_plane(self) -> int:
+        """0-based plane of the context image."""
+        return self.context_index // 32
+
+    @property
+    def context_bit(self) -> int:
+        """Bit within the plane, 0 the lowest."""
+        return self.context_index % 32
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What a build will do: decided by the database, carried out without it."""
+
+    skycell: SkycellName
+    layer: LayerName
+    selection: str
+    product_name: ProductName
+    extent: PixelBox
+    """Common subarray of the skycell, in its fine pixels."""
+    inputs: tuple[LayerInput, ...]
+    parameters: DrizzleParameters
+    engine: str
+    """Name and version of everything that computes pixels, e.g. ``mvmdb 0.1.0, drizzle 3.0.0``."""
+
+    @property
+    def box(self) -> PixelBox:
+        """The subarray in pixels of the layer's own scale."""
+        return box_at_scale(self.extent, self.layer.scale)
+
+    @property
+    def grid(self) -> TanGrid:
+        """The grid of the product."""
+        return skycell_grid(self.skycell, self.layer.scale).subarray(self.box)
+
+    @property
+    def n_context_planes(self) -> int:
+        """Planes of 32 inputs each, at least 1."""
+        return max(1, -(-len(self.inputs) // 32))
+
+    @property
+    def output_bytes(self) -> int:
+        """Size of SCI, WHT and CTX in the file, without headers."""
+        return self.box.n_pixels * 4 * (2 + self.n_context_planes)
+
+    def recipe(self) -> dict[str, Any]:
+        """Return everything that determines the pixels, in plain JSON types."""
+        return {
+            "skycell": str(self.skycell),
+            "layer": str(self.layer),
+            "selection": self.selection,
+            "extent": asdict(self.extent),
+            "inputs": [[i.rootname, i.chip, i.file_sha256] for i in self.inputs],
+            "parameters": asdict(self.parameters),
+            "engine": self.engine,
+        }
+
+    def recipe_sha256(self) -> str:
+        """Return the hash of the recipe: equal hashes mean equal pixels."""
+        return hashlib.sha256(json.dumps(self.recipe(), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """The MVM statistics of a layer, from its arrays; pixels with positive weight count as observed."""
+
+    n_pixels_observed: int
+    coverage_fraction: float
+    """NPIXFRAC: observed fraction of the full skycell, not of the subarray."""
+    mean_exptime_s: float
+    median_exptime_s: float
+    mean_n_exposures: float
+    """MEANNEXP: mean number of inputs (chips) per observed pixel."""
+    median_n_exposures: float
+    mean_weight: float
+    median_weight: float
+
+
+@dataclass(frozen=True)
+class InputStatistics:
+    """What one input gave to a layer."""
+
+    context_index: int
+    n_pixels_contributed: int
+    """Output pixels in which the input has positive weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerImage:
+    """The arrays of a layer on its subarray."""
+
+    science: NDArray[np.float32]
+    """``(ny, nx)``, e-/s per output pixel, NaN where the weight is 0."""
+    weight: NDArray[np.float32]
+    """``(ny, nx)``, exposure time times the ratio of output to input pixel area, s."""
+    context: NDArray[np.int32]
+    """``(n_planes, ny, nx)``: bit k of plane p is set where input 32 p + k contributed."""
+    statistics: LayerStatistics
+    inputs: tuple[InputStatistics, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A product file as it stands on disk."""
+
+    path: str
+    sha256: str
+    size_bytes: int

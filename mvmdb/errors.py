@@ -63,15 +63,6 @@ class WcsError(HeaderError):
     """The keywords are well formed, yet give no usable mapping to the sky."""
 
 
-class RejectedExposure(ExposureError):
-    """The exposure is sound but does not belong in a mosaic."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
-
-
 class CatalogError(MvmdbError):
     """The database refused, failed or disagrees."""
 
@@ -118,6 +109,14 @@ class ContextOverflowError(MosaicError):
 
 class TooLargeError(MosaicError):
     """The build needs more than the configured limit."""
+
+
+class ProductFileError(MosaicError, OSError):
+    """A product file cannot be written, or is not what mvmdb writes."""
+
+    def __init__(self, path: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {message}", hint=hint)
+        self.path = path
 
 
 class ProvenanceError(MvmdbError):

@@ -65,7 +65,9 @@ def wrap_ra_deg(ra_deg: ArrayLike) -> Floats:
     return np.where(wrapped == 360.0, 0.0, wrapped)
 
 
-def separation_deg(ra1_deg: ArrayLike, dec1_deg: ArrayLike, ra2_deg: ArrayLike, dec2_deg: ArrayLike) -> Floats:
+def separation_deg(
+    ra1_deg: ArrayLike, dec1_deg: ArrayLike, ra2_deg: ArrayLike, dec2_deg: ArrayLike
+) -> Floats:
     """Return the angle between two directions, in degrees, exact at any distance (Vincenty)."""
     delta = np.radians(np.asarray(ra2_deg, dtype=float) - np.asarray(ra1_deg, dtype=float))
     dec1, dec2 = np.radians(np.asarray(dec1_deg, dtype=float)), np.radians(np.asarray(dec2_deg, dtype=float))

@@ -1,0 +1,1 @@
+"""The database: tables, SQL objects and questions. The only importer of sqlalchemy, psycopg and alembic."""

@@ -1,0 +1,179 @@
+"""Builds: begun, staged, published, failed, and the traces of dead ones recovered.
+
+A product's rows are written before its file is renamed into place, but stay ``staged``: no view shows
+them. After the rename one transaction makes them current. Whatever instant a builder dies at, the next
+one finds either a staged row and its file in place (finished) or not (removed); nothing half done shows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
+
+from mvmdb.catalog.engine import catalog_errors
+from mvmdb.catalog.models import build, product, product_input
+from mvmdb.records import LayerImage, LayerPlan, PublishedFile
+
+
+@dataclass(frozen=True)
+class UnfinishedBuild:
+    """A build whose process is gone."""
+
+    build_id: str
+    skycell: str
+    layer: str
+    selection: str
+    staged: PublishedFile | None
+    """The file it was about to put in place, if it came that far."""
+
+
+@contextmanager
+def layer_lock(engine: Engine, skycell: str, layer: str, selection: str) -> Iterator[bool]:
+    """Hold the one lock of a layer as long as this connection lives; give False when another holds it.
+
+    The lock is a session lock: it vanishes with its process, so a running build without a lock is dead.
+    """
+    key = func.hashtextextended(f"mvm.layer {skycell} {layer} {selection}", 0)
+    with catalog_errors(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        held = bool(connection.execute(select(func.pg_try_advisory_lock(key))).scalar())
+        try:
+            yield held
+        finally:
+            if held:
+                connection.execute(select(func.pg_advisory_unlock(key)))
+
+
+def begin_build(
+    connection: Connection, plan: LayerPlan, build_id: str, *, host: str, versions: Mapping[str, str]
+) -> int:
+    """Record that a build runs; return the revision its product will have."""
+    connection.execute(
+        insert(build).values(
+            build_id=build_id,
+            **_layer_values(plan),
+            recipe_sha256=plan.recipe_sha256(),
+            recipe=plan.recipe(),
+            versions=dict(versions),
+            host=host,
+            process_id=os.getpid(),
+            outcome="running",
+        )
+    )
+    newest = select(func.max(product.c.revision)).where(product.c.product == str(plan.product_name))
+    return (connection.execute(newest).scalar() or 0) + 1
+
+
+def _layer_values(plan: LayerPlan) -> dict[str, str]:
+    return {"skycell": str(plan.skycell), "layer": str(plan.layer), "selection": plan.selection}
+
+
+def fail_build(connection: Connection, build_id: str, error: str) -> None:
+    """Record that a build failed, and why."""
+    _finish(connection, build_id, outcome="failed", error=error)
+
+
+def _finish(connection: Connection, build_id: str, **values: Any) -> None:
+    ended = update(build).where(build.c.build_id == build_id, build.c.outcome == "running")
+    connection.execute(ended.values(finished_at=func.clock_timestamp(), **values))
+
+
+def stage_product(
+    connection: Connection,
+    build_id: str,
+    *,
+    plan: LayerPlan,
+    image: LayerImage,
+    file: PublishedFile,
+    revision: int,
+) -> None:
+    """Write the rows of a product that is about to be put in place; they stay invisible."""
+    row = insert(product).values(
+        build_id=build_id,
+        product=str(plan.product_name),
+        **_layer_values(plan),
+        revision=revision,
+        state="staged",
+        file_path=file.path,
+        file_sha256=file.sha256,
+        file_size_bytes=file.size_bytes,
+        **vars(plan.extent),
+        n_x_pix=plan.box.width,
+        n_y_pix=plan.box.height,
+        **vars(image.statistics),
+    )
+    product_id = connection.execute(row.returning(product.c.product_id)).scalar_one()
+    contributed = {item.context_index: item.n_pixels_contributed for item in image.inputs}
+    connection.execute(
+        insert(product_input),
+        [
+            {
+                "product_id": product_id,
+                "context_index": item.context_index,
+                "exposure_id": item.exposure_id,
+                "chip": item.chip,
+                "n_pixels_contributed": contributed[item.context_index],
+            }
+            for item in plan.inputs
+        ],
+    )
+
+
+def publish_product(connection: Connection, build_id: str) -> list[str]:
+    """Make a staged product current, now that its file is in place.
+
+    Returns
+    -------
+    list of str
+        Files of superseded products that bear another name and have no row that needs them any more.
+    """
+    staged = select(product).where(product.c.build_id == build_id, product.c.state == "staged")
+    row = connection.execute(staged).one()
+    former = update(product).where(
+        product.c.skycell == row.skycell,
+        product.c.layer == row.layer,
+        product.c.selection == row.selection,
+        product.c.state == "current",
+    )
+    replaced = (
+        connection.execute(former.values(state="superseded").returning(product.c.file_path)).scalars().all()
+    )
+    current = update(product).where(product.c.product_id == row.product_id)
+    connection.execute(current.values(state="current", published_at=func.clock_timestamp()))
+    _finish(connection, build_id, outcome="published")
+    return [path for path in replaced if path != row.file_path]
+
+
+def list_running(connection: Connection) -> list[UnfinishedBuild]:
+    """Return builds recorded as running, with what they staged; the caller tells the living by their lock."""
+    query = text(
+        "select b.build_id, b.skycell, b.layer, b.selection, p.file_path, p.file_sha256, p.file_size_bytes"
+        " from mvm.build as b left join mvm.product as p on p.build_id = b.build_id"
+        " where b.outcome = 'running' order by b.started_at"
+    )
+    return [
+        UnfinishedBuild(
+            str(row.build_id),
+            row.skycell,
+            row.layer,
+            row.selection,
+            PublishedFile(row.file_path, row.file_sha256, row.file_size_bytes) if row.file_path else None,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def is_running(connection: Connection, build_id: str) -> bool:
+    """Return whether a build is still recorded as running."""
+    query = select(build.c.outcome == "running").where(build.c.build_id == build_id)
+    return bool(connection.execute(query).scalar())
+
+
+def abandon_build(connection: Connection, build_id: str) -> None:
+    """Remove what a dead build staged, and record that it was abandoned."""
+    connection.execute(delete(product).where(product.c.build_id == build_id, product.c.state == "staged"))
+    _finish(connection, build_id, outcome="abandoned")

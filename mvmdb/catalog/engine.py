@@ -1,0 +1,69 @@
+"""Connections and transactions; the one place where driver errors become CatalogError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from mvmdb.errors import CatalogError, CatalogUnreachableError, SettingsError
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for a PostgreSQL URL (``postgresql://`` or ``postgresql+psycopg://``).
+
+    Raises
+    ------
+    SettingsError
+        The text is no PostgreSQL URL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError(
+            f"{url!r} is not a database URL", hint="write it like postgresql://host/name"
+        ) from error
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise SettingsError(f"{url!r} is not a PostgreSQL URL", hint="mvmdb needs PostgreSQL with PostGIS")
+    # RA beyond 180 would bring one NOTICE per row, and thousands of them hang COPY (postgis.md).
+    options = {"options": "-c client_min_messages=warning -c timezone=UTC", "application_name": "mvmdb"}
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"), connect_args=options, pool_pre_ping=True
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Give a connection inside one transaction: committed at the end, rolled back on any error.
+
+    Raises
+    ------
+    CatalogUnreachableError
+        The server cannot be reached.
+    CatalogError
+        The server refused a statement; the driver's error is the cause.
+    """
+    with catalog_errors(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def catalog_errors() -> Iterator[None]:
+    """Turn what SQLAlchemy and psycopg raise into CatalogError, the original as its cause."""
+    try:
+        yield
+    except OperationalError as error:
+        if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError):
+            hint = "is the server running? see `mvmdb db status` and MVMDB_DATABASE_URL"
+            raise CatalogUnreachableError(_first_line(error), hint=hint) from error
+        raise CatalogError(_first_line(error)) from error
+    except DBAPIError as error:
+        raise CatalogError(_first_line(error)) from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]

@@ -1,0 +1,111 @@
+"""Layers: what the database decides about one, from members and extent to a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, text
+
+from mvmdb.catalog.rows import columns_of, fetch, select_function
+from mvmdb.errors import EmptyLayerError, UnknownObjectError
+from mvmdb.names import LayerName, ProductName, ProductSuffix, SkycellName
+from mvmdb.records import DrizzleParameters, LayerInput, LayerPlan
+from mvmdb.sky.grid import PixelBox
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer of a skycell as a list shows it."""
+
+    skycell: str
+    layer: str
+    selection: str
+    n_exposures: int
+    exptime_s: float
+    first_date: datetime
+    last_date: datetime
+    area_arcmin2: float
+    product: str | None
+
+
+def list_layers(connection: Connection, skycell: SkycellName) -> list[LayerRow]:
+    """Return the layers of a skycell, by name, with the file of each that has one."""
+    return fetch(connection, LayerRow, select_function(LayerRow, func.mvm.layers(str(skycell))))
+
+
+def list_skycells_with_layers(connection: Connection) -> list[tuple[str, int, int]]:
+    """Return skycell, number of layers and of exposures, for every skycell that exposures reach."""
+    query = text(
+        "select skycell, count(distinct layer), count(distinct exposure_id)"
+        " from mvm.layer_member group by skycell order by skycell"
+    )
+    return [(skycell, n_layers, n_exposures) for skycell, n_layers, n_exposures in connection.execute(query)]
+
+
+def find_extent(connection: Connection, skycell: SkycellName) -> PixelBox:
+    """Return the common subarray of a skycell, in its fine pixels.
+
+    Raises
+    ------
+    EmptyLayerError
+        No exposure reaches the skycell.
+    """
+    query = text("select x0, y0, x1, y1 from mvm.skycell_extent(:skycell)")
+    row = connection.execute(query, {"skycell": str(skycell)}).one_or_none()
+    if row is None:
+        raise EmptyLayerError(f"no exposure reaches skycell {skycell}", hint="ingest exposures first")
+    return PixelBox(*row)
+
+
+def list_inputs(
+    connection: Connection, skycell: SkycellName, layer: LayerName, selection: str = "all"
+) -> list[LayerInput]:
+    """Return the chips of a layer in drizzle order."""
+    names = ["exposure", *(name for name in columns_of(LayerInput) if name != "rootname")]
+    chips = func.mvm.layer_inputs(str(skycell), str(layer), selection).table_valued(*names)
+    renamed = (item.label("rootname") if item.name == "exposure" else item for item in chips.columns)
+    return fetch(connection, LayerInput, select(*renamed).order_by(chips.c.context_index))
+
+
+def find_plan(
+    connection: Connection,
+    skycell: SkycellName,
+    layer: LayerName,
+    *,
+    selection: str = "all",
+    parameters: DrizzleParameters,
+    engine: str,
+) -> LayerPlan:
+    """Return what a build of a layer would do now.
+
+    Raises
+    ------
+    EmptyLayerError
+        No exposure reaches the skycell.
+    UnknownObjectError
+        The skycell has no such layer.
+    """
+    extent = find_extent(connection, skycell)
+    inputs = list_inputs(connection, skycell, layer, selection)
+    if not inputs:
+        known = ", ".join(row.layer for row in list_layers(connection, skycell))
+        raise UnknownObjectError(f"skycell {skycell} has no layer {layer}", hint=f"its layers are {known}")
+    suffix: ProductSuffix = "drc" if _holds_cte_corrected(connection, inputs) else "drz"
+    name = ProductName(skycell, layer, selection, suffix)
+    return LayerPlan(skycell, layer, selection, name, extent, tuple(inputs), parameters, engine)
+
+
+def _holds_cte_corrected(connection: Connection, inputs: list[LayerInput]) -> bool:
+    """Return whether any input is an FLC: then the product is a drc, as in the reference pipeline."""
+    query = text("select bool_or(file_type = 'flc') from mvm.exposure where exposure_id = any(:ids)")
+    return bool(connection.execute(query, {"ids": [item.exposure_id for item in inputs]}).scalar())
+
+
+def find_recipes(connection: Connection, skycell: SkycellName) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return recipe hash and file path of the current product of each (layer, selection) of a skycell."""
+    query = text(
+        "select layer, selection, recipe_sha256, file_path from mvm.current_product where skycell = :skycell"
+    )
+    rows = connection.execute(query, {"skycell": str(skycell)})
+    return {(row.layer, row.selection): (row.recipe_sha256, row.file_path) for row in rows}

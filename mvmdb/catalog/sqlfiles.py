@@ -1,0 +1,65 @@
+"""The SQL objects that are replaced at every upgrade: one view or function per file under ``sql/``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Literal
+
+import mvmdb
+
+Kind = Literal["view", "function"]
+
+_REQUIRES = re.compile(r"^-- requires: *(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One replaceable object: the text that creates it and the objects that must stand before it."""
+
+    kind: Kind
+    name: str
+    definition: str
+    requires: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Folder and name, as ``-- requires:`` lines spell it: ``views/skycell``."""
+        return f"{self.kind}s/{self.name}"
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's text."""
+        return hashlib.sha256(self.definition.encode()).hexdigest()
+
+
+def packaged_directory(name: Literal["sql", "migrations"]) -> Path:
+    """Return the folder of that name: inside an installed wheel, else at the top of the checkout."""
+    package = Path(mvmdb.__file__).parent
+    installed = package / f"_{name}"
+    return installed if installed.is_dir() else package.parent / name
+
+
+@cache
+def sql_files() -> tuple[SqlFile, ...]:
+    """Return every replaceable object in an order in which they can be created."""
+    found = {file.key: file for file in _read_all(packaged_directory("sql"))}
+    order = TopologicalSorter({key: found[key].requires for key in sorted(found)}).static_order()
+    return tuple(found[key] for key in order)
+
+
+def _read_all(directory: Path) -> list[SqlFile]:
+    kinds: tuple[Kind, ...] = ("view", "function")
+    return [_read(path, kind) for kind in kinds for path in sorted(directory.glob(f"{kind}s/*.sql"))]
+
+
+def _read(path: Path, kind: Kind) -> SqlFile:
+    definition = path.read_text(encoding="utf-8")
+    requires = tuple(
+        name for line in _REQUIRES.findall(definition) for name in line.replace(",", " ").split()
+    )
+    return SqlFile(kind, path.stem, definition, requires)

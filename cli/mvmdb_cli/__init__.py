@@ -1,0 +1,1 @@
+"""The command line of mvmdb: parses, calls one pipeline function, prints."""

@@ -75,6 +75,12 @@ def upgrade() -> None:
         sa.Column(
             "versions", postgresql.JSONB(), nullable=False, comment="Versions of the software that ran"
         ),
+        sa.Column(
+            "directory",
+            sa.Text(),
+            nullable=False,
+            comment="Directory the product is written to, absolute path",
+        ),
         sa.Column("host", sa.Text(), nullable=False, comment="Name of the machine that built"),
         sa.Column("process_id", sa.Integer(), nullable=False, comment="Process that built"),
         sa.Column("outcome", sa.Text(), nullable=False, comment="running, published, failed or abandoned"),

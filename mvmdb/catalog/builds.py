@@ -28,6 +28,8 @@ class UnfinishedBuild:
     skycell: str
     layer: str
     selection: str
+    directory: str
+    """Where its files lie."""
     staged: PublishedFile | None
     """The file it was about to put in place, if it came that far."""
 
@@ -49,7 +51,13 @@ def layer_lock(engine: Engine, skycell: str, layer: str, selection: str) -> Iter
 
 
 def begin_build(
-    connection: Connection, plan: LayerPlan, build_id: str, *, host: str, versions: Mapping[str, str]
+    connection: Connection,
+    plan: LayerPlan,
+    build_id: str,
+    *,
+    host: str,
+    versions: Mapping[str, str],
+    directory: str,
 ) -> int:
     """Record that a build runs; return the revision its product will have."""
     connection.execute(
@@ -59,6 +67,7 @@ def begin_build(
             recipe_sha256=plan.recipe_sha256(),
             recipe=plan.recipe(),
             versions=dict(versions),
+            directory=directory,
             host=host,
             process_id=os.getpid(),
             outcome="running",
@@ -73,7 +82,8 @@ def _layer_values(plan: LayerPlan) -> dict[str, str]:
 
 
 def fail_build(connection: Connection, build_id: str, error: str) -> None:
-    """Record that a build failed, and why."""
+    """Record that a build failed, and why; what it staged goes."""
+    _unstage(connection, build_id)
     _finish(connection, build_id, outcome="failed", error=error)
 
 
@@ -151,7 +161,8 @@ def publish_product(connection: Connection, build_id: str) -> list[str]:
 def list_running(connection: Connection) -> list[UnfinishedBuild]:
     """Return builds recorded as running, with what they staged; the caller tells the living by their lock."""
     query = text(
-        "select b.build_id, b.skycell, b.layer, b.selection, p.file_path, p.file_sha256, p.file_size_bytes"
+        "select b.build_id, b.skycell, b.layer, b.selection, b.directory,"
+        " p.file_path, p.file_sha256, p.file_size_bytes"
         " from mvm.build as b left join mvm.product as p on p.build_id = b.build_id"
         " where b.outcome = 'running' order by b.started_at"
     )
@@ -161,6 +172,7 @@ def list_running(connection: Connection) -> list[UnfinishedBuild]:
             row.skycell,
             row.layer,
             row.selection,
+            row.directory,
             PublishedFile(row.file_path, row.file_sha256, row.file_size_bytes) if row.file_path else None,
         )
         for row in connection.execute(query)
@@ -175,5 +187,9 @@ def is_running(connection: Connection, build_id: str) -> bool:
 
 def abandon_build(connection: Connection, build_id: str) -> None:
     """Remove what a dead build staged, and record that it was abandoned."""
-    connection.execute(delete(product).where(product.c.build_id == build_id, product.c.state == "staged"))
+    _unstage(connection, build_id)
     _finish(connection, build_id, outcome="abandoned")
+
+
+def _unstage(connection: Connection, build_id: str) -> None:
+    connection.execute(delete(product).where(product.c.build_id == build_id, product.c.state == "staged"))

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from mvmdb.catalog.models import chip, exposure, ingest_failure
 from mvmdb.catalog.rows import columns_of, fetch, select_view, view
-from mvmdb.errors import ExposureError, UnknownObjectError
+from mvmdb.errors import UnknownObjectError
 from mvmdb.records import ChipFacts, ExposureFacts
 
 _RANK = {"flc": 1}
@@ -156,18 +156,13 @@ def _chip_values(item: ChipFacts, exposure_id: int, part: int) -> dict[str, obje
     return {**values, "exposure_id": exposure_id, "part": part}
 
 
-def record_failure(connection: Connection, file_path: str, error: ExposureError) -> None:
+def record_failure(connection: Connection, failure: FailureRow) -> None:
     """Keep that a file was refused and why; the same refusal again changes nothing."""
-    values = {
-        "error": type(error).__name__,
-        "keyword": getattr(error, "keyword", None),
-        "message": str(error),
-    }
-    row = insert_or(ingest_failure).values(file_path=file_path, **values)
+    row = insert_or(ingest_failure).values(**vars(failure))
     connection.execute(
         row.on_conflict_do_update(
-            index_elements=["file_path"],
-            set_={**values, "failed_at": func.now()},
+            index_elements=[ingest_failure.c.file_path],
+            set_={**vars(failure), "failed_at": func.now()},
             where=ingest_failure.c.message != row.excluded.message,
         )
     )

@@ -29,18 +29,27 @@ class LayerRow:
     product: str | None
 
 
+@dataclass(frozen=True)
+class SkycellRow:
+    """A skycell that has layers."""
+
+    skycell: str
+    n_layers: int
+    n_exposures: int
+
+
 def list_layers(connection: Connection, skycell: SkycellName) -> list[LayerRow]:
     """Return the layers of a skycell, by name, with the file of each that has one."""
     return fetch(connection, LayerRow, select_function(LayerRow, func.mvm.layers(str(skycell))))
 
 
-def list_skycells_with_layers(connection: Connection) -> list[tuple[str, int, int]]:
-    """Return skycell, number of layers and of exposures, for every skycell that exposures reach."""
+def list_skycells_with_layers(connection: Connection) -> list[SkycellRow]:
+    """Return every skycell that exposures reach, by name."""
     query = text(
-        "select skycell, count(distinct layer), count(distinct exposure_id)"
+        "select skycell, count(distinct layer) as n_layers, count(distinct exposure_id) as n_exposures"
         " from mvm.layer_member group by skycell order by skycell"
     )
-    return [(skycell, n_layers, n_exposures) for skycell, n_layers, n_exposures in connection.execute(query)]
+    return [SkycellRow(**row) for row in connection.execute(query).mappings()]
 
 
 def find_extent(connection: Connection, skycell: SkycellName) -> PixelBox:

@@ -295,6 +295,7 @@ build = Table(
         "recipe", JSONB, comment="Everything that determines the pixels: inputs, extent, parameters, engine"
     ),
     _column("versions", JSONB, comment="Versions of the software that ran"),
+    _column("directory", Text, comment="Directory the product is written to, absolute path"),
     _column("host", Text, comment="Name of the machine that built"),
     _column("process_id", Integer, comment="Process that built"),
     _column("outcome", Text, comment="running, published, failed or abandoned"),

@@ -1,0 +1,61 @@
+"""The entry point: commands put together, expected errors turned into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import mvmdb
+from mvmdb.errors import MvmdbError
+from mvmdb_cli import ask, build, database, demo
+from mvmdb_cli.output import talk
+from mvmdb_cli.positions import NEGATIVE_NUMBERS
+
+app = typer.Typer(
+    name="mvmdb",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Multi-visit Hubble mosaics, planned, built and explained by a PostGIS database.",
+)
+app.add_typer(database.app, name="db")
+app.command("ingest")(build.ingest)
+app.add_typer(build.layer_app, name="layer")
+app.command("coverage", context_settings=NEGATIVE_NUMBERS)(ask.coverage)
+app.add_typer(ask.skycell_app, name="skycell")
+app.add_typer(ask.exposure_app, name="exposure")
+app.add_typer(ask.product_app, name="product")
+app.command("provenance")(ask.provenance)
+app.command("demo")(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mvmdb {mvmdb.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
+
+def main() -> None:
+    """Run the command line; an expected error is a line on stderr and an exit code, never a traceback."""
+    try:
+        app()
+    except MvmdbError as error:
+        talk.print(f"[red]error:[/red] {error}", highlight=False, markup=True)
+        if error.hint:
+            talk.print(f"[dim]hint:[/dim] {error.hint}", highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""Questions: what lies at a position, what a skycell, exposure or product is, where it came from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mvmdb.catalog.exposures import (
+    find_exposure,
+    list_exposures,
+    list_failures,
+    list_revisions,
+    list_skycells,
+)
+from mvmdb.catalog.layers import find_extent, list_layers
+from mvmdb.catalog.positions import list_coverage, list_skycells_at
+from mvmdb.catalog.products import (
+    find_product,
+    list_exposure_products,
+    list_product_inputs,
+    list_products,
+)
+from mvmdb.errors import EmptyLayerError, NameFormatError
+from mvmdb.names import ProductName, SkycellName, parse_rootname
+from mvmdb.sky.grid import TanGrid, skycell_grid
+from mvmdb_cli.output import Csv, Json, plain, print_facts, print_json, print_rows
+from mvmdb_cli.positions import NEGATIVE_NUMBERS, Declination, RightAscension, parse_position
+from mvmdb_cli.session import asking
+
+skycell_app = typer.Typer(no_args_is_help=True, help="Skycells: by position or by name.")
+exposure_app = typer.Typer(no_args_is_help=True, help="Exposures in the database.")
+product_app = typer.Typer(no_args_is_help=True, help="Products: the files that builds published.")
+
+_EXPOSURE_COLUMNS = {
+    "exposure": "exposure",
+    "instrument": "instrument",
+    "detector": "detector",
+    "filter": "filter",
+    "exptime_s:.1f": "exptime/s",
+    "start_mjd:.3f": "start/MJD",
+    "proposal_id": "proposal",
+    "target_name": "target",
+    "wcsname": "wcsname",
+    "exclusion": "excluded",
+}
+LAYER_COLUMNS = {
+    "layer": "layer",
+    "n_exposures": "exposures",
+    "exptime_s:.0f": "exptime/s",
+    "first_date": "first",
+    "last_date": "last",
+    "area_arcmin2:.2f": "area/arcmin2",
+    "product": "product",
+}
+_PROVENANCE_COLUMNS = {
+    "context_plane": "plane",
+    "context_bit": "bit",
+    "exposure": "exposure",
+    "chip": "chip",
+    "exptime_s:.1f": "exptime/s",
+    "start_mjd:.3f": "start/MJD",
+    "proposal_id": "proposal",
+    "wcsname": "wcsname",
+    "n_pixels_contributed": "pixels",
+}
+
+
+def coverage(
+    ra: RightAscension,
+    dec: Declination,
+    radius_arcsec: Annotated[
+        float, typer.Option("--radius", min=0, help="Also within this many arcsec.")
+    ] = 0.0,
+    excluded: Annotated[bool, typer.Option("--excluded", help="Also exposures that enter no layer.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the exposures that light a position.
+
+    Example: `mvmdb coverage 03:32:10 -27:43:00 --radius 5`
+    """
+    ra_deg, dec_deg = parse_position(ra, dec)
+    with asking() as connection:
+        rows = list_coverage(connection, ra_deg, dec_deg, radius_arcsec=radius_arcsec, with_excluded=excluded)
+    print_rows(rows, _EXPOSURE_COLUMNS, as_json=as_json, as_csv=as_csv)
+
+
+@skycell_app.command("at", context_settings=NEGATIVE_NUMBERS)
+def skycell_at(ra: RightAscension, dec: Declination, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the skycells that hold a position, nearest projection-cell centre first.
+
+    Example: `mvmdb skycell at 180.9 27.9`
+    """
+    ra_deg, dec_deg = parse_position(ra, dec)
+    with asking() as connection:
+        rows = list_skycells_at(connection, ra_deg, dec_deg)
+    headings = {
+        "skycell": "skycell",
+        "x_pix:.2f": "x/pixel",
+        "y_pix:.2f": "y/pixel",
+        "offset_deg:.4f": "offset/deg",
+    }
+    print_rows(rows, headings, as_json=as_json, as_csv=as_csv)
+
+
+@skycell_app.command("show")
+def skycell_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False) -> None:
+    """Show a skycell: its WCS, its common subarray and its layers.
+
+    Example: `mvmdb skycell show p1889x07y19`
+    """
+    skycell = SkycellName.parse(name)
+    with asking() as connection:
+        try:
+            extent = find_extent(connection, skycell)
+        except EmptyLayerError:
+            extent = None
+        layers = list_layers(connection, skycell)
+    fine = skycell_grid(skycell)
+    facts = {
+        "skycell": str(skycell),
+        "fine": _grid_facts(fine),
+        "coarse": _grid_facts(skycell_grid(skycell, "coarse")),
+        "extent": extent,
+        "subarray": _grid_facts(fine.subarray(extent)) if extent else None,
+    }
+    if as_json:
+        print_json({**facts, "layers": layers})
+        return
+    print_facts({name: _one_line(plain(value)) for name, value in facts.items()})
+    print_rows(layers, LAYER_COLUMNS, as_json=False, as_csv=False)
+
+
+def _grid_facts(grid: TanGrid) -> dict[str, object]:
+    return {
+        "crval_deg": [grid.crval_ra_deg, grid.crval_dec_deg],
+        "crpix": [grid.crpix_x, grid.crpix_y],
+        "scale_arcsec": grid.scale_arcsec,
+        "naxis": [grid.n_x_pix, grid.n_y_pix],
+    }
+
+
+def _one_line(value: object) -> object:
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {item}" for name, item in value.items())
+    return value
+
+
+@exposure_app.command("list")
+def exposure_list(
+    skycell: Annotated[str | None, typer.Option(help="Only those that reach this skycell.")] = None,
+    excluded: Annotated[
+        bool, typer.Option("--excluded", help="Only those that enter no layer, with the reason.")
+    ] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Files that could not be ingested, instead.")
+    ] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the exposures in the database, in order of time.
+
+    Example: `mvmdb exposure list --skycell p1889x07y19`
+    """
+    with asking() as connection:
+        if failed:
+            headings = {"file_path": "file", "error": "error", "keyword": "keyword", "message": "message"}
+            print_rows(list_failures(connection), headings, as_json=as_json, as_csv=as_csv)
+            return
+        name = str(SkycellName.parse(skycell)) if skycell else None
+        rows = list_exposures(connection, excluded=excluded or None, skycell=name)
+    columns = {**_EXPOSURE_COLUMNS, "exclusion_detail": "because"} if excluded else _EXPOSURE_COLUMNS
+    print_rows(rows, columns, as_json=as_json, as_csv=as_csv)
+
+
+@exposure_app.command("show")
+def exposure_show(
+    rootname: Annotated[str, typer.Argument(metavar="ROOTNAME")], as_json: Json = False
+) -> None:
+    """Show an exposure: its facts, its revisions, the skycells it reaches, the products it went into.
+
+    Example: `mvmdb exposure show ib6o03n9q`
+    """
+    name = parse_rootname(rootname)
+    with asking() as connection:
+        exposure = find_exposure(connection, name)
+        revisions = list_revisions(connection, name)
+        skycells = list_skycells(connection, name)
+        products = sorted({row.product for row in list_exposure_products(connection, name)})
+    if as_json:
+        facts = plain(exposure)
+        print_json({**facts, "revisions": revisions, "skycells": skycells, "products": products})
+        return
+    print_facts({**plain(exposure), "skycells": " ".join(skycells), "products": "\n".join(products)})
+    headings = {
+        "revision": "revision",
+        "is_current": "current",
+        "file_type": "type",
+        "ingested_at": "ingested",
+    }
+    print_rows(revisions, {**headings, "file_path": "file"}, as_json=False, as_csv=False)
+
+
+@product_app.command("list")
+def product_list(
+    skycell: Annotated[str | None, typer.Argument(metavar="[SKYCELL]")] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the products, of one skycell or of all.
+
+    Example: `mvmdb product list p1889x07y19`
+    """
+    name = str(SkycellName.parse(skycell)) if skycell else None
+    with asking() as connection:
+        rows = list_products(connection, skycell=name)
+    headings = {
+        "product": "product",
+        "revision": "revision",
+        "n_x_pix": "nx",
+        "n_y_pix": "ny",
+        "n_exposures": "exposures",
+        "exptime_s:.0f": "exptime/s",
+        "coverage_fraction:.4f": "npixfrac",
+        "published_utc": "published",
+    }
+    print_rows(rows, headings, as_json=as_json, as_csv=as_csv)
+
+
+@product_app.command("show")
+def product_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False) -> None:
+    """Show a product: file, statistics, recipe, and what went into it.
+
+    Example: `mvmdb product show hst_skycell-p1889x07y19_wfc3_ir_f160w_all_drz.fits`
+    """
+    with asking() as connection:
+        product = find_product(connection, name)
+        inputs = list_product_inputs(connection, name)
+    if as_json:
+        print_json({**plain(product), "inputs": inputs})
+        return
+    print_facts(plain(product))
+    print_rows(inputs, _PROVENANCE_COLUMNS, as_json=False, as_csv=False)
+
+
+def provenance(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A product's file name or an exposure's root name.")
+    ],
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show where a product came from, or where an exposure went.
+
+    Examples: `mvmdb provenance ib6o03n9q`,
+    `mvmdb provenance hst_skycell-p1889x07y19_wfc3_ir_f160w_all_drz.fits`
+    """
+    with asking() as connection:
+        if _is_product(name):
+            find_product(connection, name)
+            rows = list_product_inputs(connection, name)
+        else:
+            rootname = parse_rootname(name)
+            find_exposure(connection, rootname)
+            rows = list_exposure_products(connection, rootname)
+    columns = _PROVENANCE_COLUMNS if _is_product(name) else {"product": "product", **_PROVENANCE_COLUMNS}
+    print_rows(rows, columns, as_json=as_json, as_csv=as_csv)
+
+
+def _is_product(name: str) -> bool:
+    try:
+        ProductName.parse(name)
+    except NameFormatError:
+        return False
+    return True

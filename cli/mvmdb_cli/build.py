@@ -1,0 +1,202 @@
+"""``mvmdb ingest`` and ``mvmdb layer``: exposures in, products out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
+from mvmdb.errors import ExposureError, MosaicError
+from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.build import BuildOrder, BuildResult, build_layers, carry_out
+from mvmdb.pipeline.database import database_url
+from mvmdb.pipeline.ingest import IngestResult, find_exposure_files, ingest_files
+from mvmdb.pipeline.plan import LayerTask, plan_skycell
+from mvmdb.settings import Settings
+from mvmdb_cli.ask import LAYER_COLUMNS
+from mvmdb_cli.output import Csv, Json, print_facts, print_json, print_rows, progress, talk
+from mvmdb_cli.session import asking, opened
+
+layer_app = typer.Typer(no_args_is_help=True, help="Layers: one detector and filter of one skycell.")
+
+Skycell = Annotated[str, typer.Argument(metavar="SKYCELL", help="Like p1889x07y19.")]
+Layer = Annotated[
+    str | None, typer.Argument(metavar="[LAYER]", help="Like wfc3_ir_f160w_coarse; all if left out.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes (MVMDB_WORKERS).")]
+
+
+def ingest(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or patterns.")],
+    dry_run: DryRun = False,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Read the headers of exposures and record them; the same file twice changes nothing.
+
+    A bad file is refused with its reason and the others go on; the exit code is 3 when any was refused.
+
+    Example: `mvmdb ingest exposures/ more/*_flc.fits.gz`
+    """
+    files = find_exposure_files(paths)
+    results = []
+    with opened() as (settings, engine), progress("ingest", len(files), quiet=as_json) as advance:
+        for result in ingest_files(engine, files, workers=workers or settings.workers, dry_run=dry_run):
+            results.append(result)
+            advance()
+    results.sort(key=lambda result: result.file_path)
+    if as_json:
+        print_json(results)
+    else:
+        _summarise(results)
+    if any(result.outcome == "failed" for result in results):
+        raise typer.Exit(ExposureError.exit_code)
+
+
+def _summarise(results: list[IngestResult]) -> None:
+    noteworthy = [result for result in results if result.exclusion or result.message]
+    for result in noteworthy:
+        if result.message:
+            talk.print(f"[red]{result.error}[/red] {result.message}", highlight=False)
+        else:
+            talk.print(f"excluded {result.exposure}: {result.exclusion}", highlight=False)
+    counts = Counter(result.outcome for result in results)
+    outcome = ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "no files"
+    typer.echo(f"{len(results)} files: {outcome}")
+
+
+@layer_app.command("list")
+def layer_list(
+    skycell: Annotated[str | None, typer.Argument(metavar="[SKYCELL]")] = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the layers of a skycell, or the skycells that have layers.
+
+    Example: `mvmdb layer list p1889x07y19`
+    """
+    with asking() as connection:
+        if skycell is None:
+            headings = {"skycell": "skycell", "n_layers": "layers", "n_exposures": "exposures"}
+            print_rows(list_skycells_with_layers(connection), headings, as_json=as_json, as_csv=as_csv)
+            return
+        rows = list_layers(connection, SkycellName.parse(skycell))
+    print_rows(rows, LAYER_COLUMNS, as_json=as_json, as_csv=as_csv)
+
+
+@layer_app.command("plan")
+def layer_plan(skycell: Skycell, layer: Layer = None, as_json: Json = False) -> None:
+    """Show what a build would do: inputs in drizzle order, subarray, size, file; nothing is written.
+
+    Example: `mvmdb layer plan p1889x07y19 wfc3_ir_f160w_coarse`
+    """
+    with opened() as (settings, engine), transaction(engine) as connection:
+        tasks = plan_skycell(connection, SkycellName.parse(skycell), _layers(layer))
+    _print_plans(tasks, settings, as_json)
+
+
+def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> None:
+    plans = [_plan_facts(task, settings.products_dir) for task in tasks]
+    if as_json:
+        print_json(plans)
+        return
+    for task, facts in zip(tasks, plans, strict=True):
+        print_facts(
+            {name: value for name, value in facts.items() if name not in ("inputs", "parameters", "extent")}
+        )
+        headings = {
+            "context_index": "order",
+            "rootname": "exposure",
+            "chip": "chip",
+            "exptime_s:.1f": "exptime/s",
+            "start_mjd:.3f": "start/MJD",
+            "wcsname": "wcsname",
+        }
+        print_rows(task.plan.inputs, headings, as_json=False, as_csv=False)
+        typer.echo()
+
+
+def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
+    plan = task.plan
+    return {
+        "skycell": str(plan.skycell),
+        "layer": str(plan.layer),
+        "selection": plan.selection,
+        "status": task.status,
+        "reason": task.reason,
+        "product": str(plan.product_name),
+        "writes": str(products_dir / str(plan.skycell) / str(plan.product_name)),
+        "extent": plan.extent,
+        "n_x_pix": plan.box.width,
+        "n_y_pix": plan.box.height,
+        "output_gb": round(plan.output_bytes / 1e9, 3),
+        "n_inputs": len(plan.inputs),
+        "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
+        "parameters": plan.parameters,
+        "recipe_sha256": plan.recipe_sha256(),
+        "inputs": plan.inputs,
+    }
+
+
+def _layers(layer: str | None) -> list[LayerName]:
+    return [LayerName.parse(layer)] if layer else []
+
+
+@layer_app.command("build")
+def layer_build(
+    skycell: Skycell,
+    layer: Layer = None,
+    force: Annotated[bool, typer.Option("--force", help="Build although nothing has changed.")] = False,
+    dry_run: DryRun = False,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Build one layer of a skycell, or all of them; a layer whose recipe has not changed is left alone.
+
+    Example: `mvmdb layer build p1889x07y19`
+    """
+    with opened() as (settings, engine):
+        name = SkycellName.parse(skycell)
+        with transaction(engine) as connection:
+            tasks = plan_skycell(connection, name, _layers(layer))
+        if dry_run:
+            _print_plans(tasks, settings, as_json)
+            return
+        url = database_url(settings)
+        orders = [BuildOrder(url, settings.products_dir, name, task.plan.layer, force) for task in tasks]
+        results = _build(orders, tasks, workers or settings.workers, quiet=as_json)
+    _report(results, as_json)
+
+
+def _build(
+    orders: list[BuildOrder], tasks: list[LayerTask], workers: int, *, quiet: bool
+) -> list[BuildResult]:
+    """Show the inputs of a single layer as they are drizzled, or the layers of several as they are built."""
+    if len(orders) == 1:
+        with progress("drizzle", len(tasks[0].plan.inputs), quiet=quiet) as advance:
+            return [carry_out(orders[0], advance)]
+    results = []
+    with progress("build", len(orders), quiet=quiet) as advance:
+        for result in build_layers(orders, workers=workers):
+            results.append(result)
+            advance()
+    return sorted(results, key=lambda result: result.layer)
+
+
+def _report(results: list[BuildResult], as_json: bool) -> None:
+    headings = {
+        "layer": "layer",
+        "outcome": "outcome",
+        "reason": "because",
+        "n_inputs": "inputs",
+        "file_path": "file",
+    }
+    print_rows(results, headings, as_json=as_json, as_csv=False)
+    failures = [result for result in results if result.outcome == "failed"]
+    if failures:
+        raise typer.Exit(failures[0].exit_code or MosaicError.exit_code)

@@ -1,0 +1,104 @@
+"""What commands print: tables for people on stdout, JSON or CSV for programs, talk on stderr."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs (docs/json.md).")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV for programs.")]
+
+talk = Console(stderr=True)
+"""Where progress, hints and errors go, so that stdout holds results only."""
+
+
+def plain(value: Any) -> Any:
+    """Return a value in JSON types: dataclasses as objects, times as ISO 8601."""
+    if hasattr(value, "__dataclass_fields__"):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
+
+
+def print_rows(rows: Sequence[Any], columns: Mapping[str, str], *, as_json: bool, as_csv: bool) -> None:
+    """Print dataclass rows: every field for programs, chosen columns for people.
+
+    Parameters
+    ----------
+    rows
+        Dataclass instances of one class.
+    columns
+        Heading by field name, in the order of the table; ``"exptime_s:.0f"`` names a field and its format.
+    as_json, as_csv
+        The form for programs; a table otherwise.
+    """
+    if as_json:
+        print_json(list(rows))
+    elif as_csv:
+        _print_csv(rows)
+    else:
+        _print_table(rows, columns)
+
+
+def _print_csv(rows: Sequence[Any]) -> None:
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(plain(rows[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(plain(row) for row in rows)
+
+
+def _print_table(rows: Sequence[Any], columns: Mapping[str, str]) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row, name) for name in columns))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _cell(row: Any, column: str) -> str:
+    name, _, form = column.partition(":")
+    value = getattr(row, name)
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d")
+    return format(value, form)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print named values, one per line."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, "" if value is None else str(value))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@contextmanager
+def progress(what: str, total: int, *, quiet: bool) -> Iterator[Any]:
+    """Show a progress bar on stderr; give a function that moves it on by one."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=talk, disable=quiet or not talk.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda *_: bar.advance(task)

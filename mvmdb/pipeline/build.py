@@ -1,0 +1,291 @@
+"""Build: a plan carried out, from pixels to a published file and its rows.
+
+One straight road: lock, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
+current. A process that dies on the way leaves a running build without a lock; the next build of any
+layer finds it and finishes or removes what it left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from mvmdb.catalog import builds
+from mvmdb.catalog.engine import connect, transaction
+from mvmdb.errors import ConflictError, ExposureFileError, MvmdbError
+from mvmdb.files.exposure import ChipPixels, read_chip
+from mvmdb.files.hdrtab import ChipHeader
+from mvmdb.files.header import BuildStamp
+from mvmdb.files.product import find_leftovers, publish, stage_product
+from mvmdb.mosaic.engine import EngineInput, build_layer_image
+from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
+from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.parallel import run_parallel
+from mvmdb.pipeline.plan import LayerTask, as_forced, plan_layer
+from mvmdb.records import LayerImage, LayerInput, LayerPlan, PublishedFile
+from mvmdb.sky.grid import skycell_grid
+from mvmdb.sky.sphere import Floats
+
+_SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
+
+OnInput = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What became of one layer."""
+
+    skycell: str
+    layer: str
+    outcome: str
+    """published, current (nothing to do) or failed."""
+    reason: str
+    file_path: str | None = None
+    n_inputs: int = 0
+    error: str | None = None
+    """Class of the error of a failed build; its message is the reason."""
+    exit_code: int = 0
+
+
+def build_layer(
+    engine: Engine,
+    products_dir: Path,
+    skycell: SkycellName,
+    layer: LayerName,
+    *,
+    force: bool = False,
+    on_input: OnInput | None = None,
+) -> BuildResult:
+    """Build one layer unless its product is current.
+
+    Parameters
+    ----------
+    engine
+        Database with the schema in place.
+    products_dir
+        Directory of all products; each skycell has a directory below it.
+    skycell, layer
+        What to build.
+    force
+        Build although nothing has changed.
+    on_input
+        Called with the context index of each input when it has been drizzled.
+
+    Raises
+    ------
+    ConflictError
+        Another process builds this layer.
+    MvmdbError
+        The plan, an input or the engine failed; the failure is recorded, nothing is published.
+    """
+    recover(engine)
+    with builds.layer_lock(engine, str(skycell), str(layer), "all") as held:
+        if not held:
+            raise ConflictError(f"another process builds {layer} of {skycell}", {})
+        with transaction(engine) as connection:
+            task = plan_layer(connection, skycell, layer)
+        task = as_forced(task) if force else task
+        if task.status == "current":
+            return _result(
+                task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
+            )
+        return _result(task, "published", _build(engine, products_dir, task.plan, on_input).path)
+
+
+def _result(task: LayerTask, outcome: str, file_path: str) -> BuildResult:
+    plan = task.plan
+    return BuildResult(
+        str(plan.skycell), str(plan.layer), outcome, task.reason, file_path, n_inputs=len(plan.inputs)
+    )
+
+
+def _directory(products_dir: Path, plan: LayerPlan) -> Path:
+    return products_dir / str(plan.skycell)
+
+
+def _build(engine: Engine, products_dir: Path, plan: LayerPlan, on_input: OnInput | None) -> PublishedFile:
+    directory = _directory(products_dir, plan)
+    stamp = _begin(engine, plan, directory)
+    with _failure_recorded(engine, stamp.build_id, directory):
+        image, headers = compute_layer(plan, on_input)
+        staged = stage_product(directory, plan, image, headers, stamp)
+        file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
+        with transaction(engine) as connection:
+            builds.stage_product(
+                connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
+            )
+    # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
+    publish(staged)
+    _finish(engine, stamp.build_id)
+    return file
+
+
+def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
+    versions = {name: version(name) for name in _SOFTWARE}
+    build_id = str(uuid.uuid4())
+    with transaction(engine) as connection:
+        revision = builds.begin_build(
+            connection, plan, build_id, host=platform.node(), versions=versions, directory=str(directory)
+        )
+    return BuildStamp(build_id, revision, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), versions)
+
+
+@contextmanager
+def _failure_recorded(engine: Engine, build_id: str, directory: Path) -> Iterator[None]:
+    """Record why a build failed and remove its files; whatever it was, it goes on to the caller."""
+    try:
+        yield
+    except BaseException as error:
+        with transaction(engine) as connection:
+            builds.fail_build(connection, build_id, f"{type(error).__name__}: {error}")
+        _remove_leftovers(directory, build_id)
+        raise
+
+
+def _remove_leftovers(directory: Path, build_id: str) -> None:
+    for path in find_leftovers(directory):
+        if build_id in path.name:
+            path.unlink(missing_ok=True)
+
+
+def _finish(engine: Engine, build_id: str) -> None:
+    """Make a product current whose file is in place; remove files that only bore its former name."""
+    with transaction(engine) as connection:
+        replaced = builds.publish_product(connection, build_id)
+    for path in replaced:
+        Path(path).unlink(missing_ok=True)
+
+
+def recover(engine: Engine) -> list[str]:
+    """Finish or remove what dead builds left; return their identities.
+
+    A running build whose layer is not locked has lost its process. If its file is in place with the
+    hash of its staged rows, only the last step was missing; otherwise nothing of it remains.
+    """
+    with transaction(engine) as connection:
+        running = builds.list_running(connection)
+    return [item.build_id for item in running if _recover_one(engine, item)]
+
+
+def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
+    with builds.layer_lock(engine, dead.skycell, dead.layer, dead.selection) as held:
+        with transaction(engine) as connection:
+            if not (held and builds.is_running(connection, dead.build_id)):
+                return False
+        if dead.staged is not None and _is_in_place(dead.staged):
+            _finish(engine, dead.build_id)
+        else:
+            with transaction(engine) as connection:
+                builds.abandon_build(connection, dead.build_id)
+        _remove_leftovers(Path(dead.directory), dead.build_id)
+        return True
+
+
+def _is_in_place(file: PublishedFile) -> bool:
+    path = Path(file.path)
+    if not path.is_file() or path.stat().st_size != file.size_bytes:
+        return False
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+
+
+def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[LayerImage, list[ChipHeader]]:
+    """Return the arrays of a layer and the header of each input; no database, nothing written.
+
+    Raises
+    ------
+    ExposureFileError
+        An input has changed or gone since it was ingested.
+    EmptyLayerError
+        No good pixel of any input reaches the subarray.
+    """
+    headers: list[ChipHeader] = []
+    full = skycell_grid(plan.skycell, plan.layer.scale)
+    image = build_layer_image(
+        plan.box.shape,
+        _engine_inputs(plan, headers),
+        n_inputs=len(plan.inputs),
+        parameters=plan.parameters,
+        skycell_n_pixels=full.box.n_pixels,
+        on_input=on_input,
+    )
+    return image, headers
+
+
+def _engine_inputs(plan: LayerPlan, headers: list[ChipHeader]) -> Iterator[EngineInput]:
+    """Yield the inputs one by one in drizzle order, so that one chip is in memory at a time."""
+    for item in plan.inputs:
+        pixels = read_chip(item.file_path, item.hdu_index)
+        if pixels.file_sha256 != item.file_sha256:
+            raise ExposureFileError(
+                item.file_path,
+                f"has changed since {item.rootname} was ingested",
+                hint=f"run `mvmdb ingest {item.file_path}`",
+            )
+        headers.append(pixels.header)
+        yield _engine_input(plan, item, pixels)
+
+
+def _engine_input(plan: LayerPlan, item: LayerInput, pixels: ChipPixels) -> EngineInput:
+    rate = to_rate(
+        pixels.science, bunit=item.bunit, gain_e_per_dn=item.gain_e_per_dn, exptime_s=item.exptime_s
+    )
+    good = good_pixels(pixels.dq, plan.parameters.good_bits)
+    grid = plan.grid
+
+    def to_output(x_pix: Floats, y_pix: Floats) -> tuple[Floats, Floats]:
+        return grid.sky_to_pixel(*pixels.pixel_to_sky(x_pix, y_pix))
+
+    return EngineInput(
+        rate,
+        exposure_time_weight(good, item.exptime_s),
+        to_output,
+        area_ratio=(grid.scale_arcsec / item.pixel_scale_arcsec) ** 2,
+        exptime_s=item.exptime_s,
+    )
+
+
+@dataclass(frozen=True)
+class BuildOrder:
+    """One layer to build, in a form that crosses to another process."""
+
+    url: str
+    products_dir: Path
+    skycell: SkycellName
+    layer: LayerName
+    force: bool = False
+
+
+def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult:
+    """Build one layer in this process; an expected failure is a result, not an exception."""
+    engine = connect(order.url)
+    try:
+        return build_layer(
+            engine, order.products_dir, order.skycell, order.layer, force=order.force, on_input=on_input
+        )
+    except MvmdbError as error:
+        return BuildResult(
+            str(order.skycell),
+            str(order.layer),
+            "failed",
+            str(error),
+            error=type(error).__name__,
+            exit_code=error.exit_code,
+        )
+    finally:
+        engine.dispose()
+
+
+def build_layers(orders: Sequence[BuildOrder], *, workers: int) -> Iterator[BuildResult]:
+    """Build several layers, each in one process, and yield what became of them as they are done."""
+    for _, result in run_parallel(carry_out, orders, workers=workers):
+        yield result

@@ -1,0 +1,126 @@
+"""Ingest: files in, exposures registered, each bad file refused by itself."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.exposures import FailureRow, record_failure, register_exposure
+from mvmdb.errors import ExposureError, UnknownObjectError
+from mvmdb.files.exposure import read_exposure
+from mvmdb.pipeline.parallel import run_parallel
+from mvmdb.records import ExposureFacts
+
+_ENDINGS = (".fits", ".fits.gz")
+_NOT_EXPOSURES = ("drz", "drc", "asn", "spt", "shm", "jit", "jif", "c1m", "x1d", "crj", "crc", "ima")
+"""What follows the last underscore of FITS files that lie beside exposures and are none."""
+
+_FILES_PER_PROCESS = 8
+"""Starting a process costs about as much as reading this many headers."""
+
+
+@dataclass(frozen=True)
+class IngestResult:
+    """What became of one file."""
+
+    file_path: str
+    outcome: str
+    """new, unchanged, moved, revised, outranked, readable (dry run) or failed."""
+    exposure: str | None = None
+    exclusion: str | None = None
+    """Why the exposure will enter no layer: code and keyword."""
+    error: str | None = None
+    keyword: str | None = None
+    message: str | None = None
+
+
+def find_exposure_files(paths: Sequence[str]) -> list[Path]:
+    """Return the exposure files that files, folders (with all below) and glob patterns name, sorted.
+
+    Raises
+    ------
+    UnknownObjectError
+        A path or pattern names nothing.
+    """
+    found = {file for path in paths for file in _files_of(path)}
+    return sorted(Path(file).absolute() for file in found)
+
+
+def _files_of(path: str) -> list[Path]:
+    if Path(path).is_dir():
+        return [file for file in Path(path).rglob("*") if _may_be_exposure(file)]
+    if Path(path).exists():
+        return [Path(path)]
+    matches = [file for name in glob.glob(path, recursive=True) for file in _files_of(name)]
+    if not matches:
+        raise UnknownObjectError(f"{path}: no such file, folder or pattern")
+    return matches
+
+
+def _may_be_exposure(file: Path) -> bool:
+    name = file.name.lower()
+    if not name.endswith(_ENDINGS) or name.startswith((".", "hst_skycell-")):
+        return False
+    return name.partition(".fits")[0].rpartition("_")[2] not in _NOT_EXPOSURES
+
+
+def ingest_files(
+    engine: Engine, files: Sequence[Path], *, workers: int = 1, dry_run: bool = False
+) -> Iterator[IngestResult]:
+    """Read headers on several processes and register each exposure in a transaction of its own.
+
+    Parameters
+    ----------
+    engine
+        Database with the schema in place.
+    files
+        Exposure files.
+    workers
+        Largest number of processes.
+    dry_run
+        Read and check everything, write nothing.
+    """
+    n_useful = max(1, min(workers, len(files) // _FILES_PER_PROCESS))
+    register = _report if dry_run else _register
+    for _, read in run_parallel(_read, [str(file) for file in files], workers=n_useful):
+        yield register(engine, read)
+
+
+def _read(path: str) -> ExposureFacts | FailureRow:
+    """Read one file; a refusal comes back as a value, so that it crosses between processes."""
+    try:
+        return read_exposure(path)
+    except ExposureError as error:
+        return FailureRow(path, type(error).__name__, getattr(error, "keyword", None), str(error))
+
+
+def _register(engine: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
+    with transaction(engine) as connection:
+        if isinstance(read, FailureRow):
+            record_failure(connection, read)
+            return _refused(read)
+        return _accepted(read, register_exposure(connection, read).value)
+
+
+def _report(_: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
+    return _refused(read) if isinstance(read, FailureRow) else _accepted(read, "readable")
+
+
+def _refused(failure: FailureRow) -> IngestResult:
+    return IngestResult(
+        failure.file_path,
+        "failed",
+        error=failure.error,
+        keyword=failure.keyword,
+        message=failure.message,
+    )
+
+
+def _accepted(facts: ExposureFacts, outcome: str) -> IngestResult:
+    exclusion = f"{facts.exclusion.code} ({facts.exclusion.detail})" if facts.exclusion else None
+    return IngestResult(facts.file_path, outcome, facts.rootname, exclusion)

@@ -80,8 +80,10 @@ class SchemaVersionError(CatalogError):
 class ConflictError(CatalogError):
     """Something different is already registered under this name."""
 
-    def __init__(self, message: str, differences: dict[str, tuple[object, object]]) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, differences: dict[str, tuple[object, object]], *, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
         self.differences = differences
 
 

@@ -1,0 +1,146 @@
+"""The demo: a simulated field taken down the whole road, then looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.exposures import list_exposures
+from mvmdb.catalog.layers import LayerRow, list_layers
+from mvmdb.catalog.products import ProductRow, list_products
+from mvmdb.errors import ConflictError
+from mvmdb.files.preview import write_colour, write_preview
+from mvmdb.files.product import science_array
+from mvmdb.names import SkycellName
+from mvmdb.pipeline.parallel import run_parallel
+from mvmdb.simulate.exposure import simulate_exposure
+from mvmdb.simulate.field import DEMO_SKYCELL, demo_centre_deg, demo_programme, demo_scene
+from mvmdb.simulate.planned import PlannedExposure
+from mvmdb.simulate.scene import Scene
+
+COLOUR_LAYERS = ("wfc3_ir_f160w", "acs_wfc_f775w", "wfc3_uvis_f475w")
+"""Red, green and blue of the colour picture: from the longest to the shortest wavelength."""
+
+
+@dataclass(frozen=True)
+class DemoSetting:
+    """Where the demo works and how large it is."""
+
+    directory: Path
+    """Exposures and pictures go below it."""
+    small: bool = False
+    """A few tiny exposures instead of the whole programme, for tests."""
+
+    @property
+    def exposures_dir(self) -> Path:
+        """Where the simulated files go."""
+        return self.directory / "exposures"
+
+    @property
+    def pictures_dir(self) -> Path:
+        """Where the PNG files go."""
+        return self.directory / "pictures"
+
+
+@dataclass(frozen=True)
+class _Simulation:
+    """One exposure to simulate, in a form that crosses to another process."""
+
+    planned: PlannedExposure
+    scene: Scene
+    directory: Path
+
+
+def demo_files(setting: DemoSetting) -> list[Path]:
+    """Return the files of the demo's exposures, whether they exist or not, in the order of time."""
+    return [setting.exposures_dir / planned.file_name for planned in demo_programme(small=setting.small)]
+
+
+def simulate_field(setting: DemoSetting, *, workers: int) -> Iterator[Path]:
+    """Simulate the exposures that do not exist yet; yield each file as it is written."""
+    programme = demo_programme(small=setting.small)
+    scene = demo_scene(programme)
+    setting.exposures_dir.mkdir(parents=True, exist_ok=True)
+    missing = [
+        _Simulation(planned, scene, setting.exposures_dir)
+        for planned in programme
+        if not (setting.exposures_dir / planned.file_name).exists()
+    ]
+    for _, path in run_parallel(_simulate, missing, workers=workers):
+        yield path
+
+
+def _simulate(work: _Simulation) -> Path:
+    return simulate_exposure(work.planned, work.scene, work.directory)
+
+
+def refuse_real_data(engine: Engine) -> None:
+    """Refuse to mix simulated exposures with others in the demo's skycell.
+
+    Raises
+    ------
+    ConflictError
+        Exposures that are not the demo's reach its skycell.
+    """
+    ours = {planned.rootname for planned in demo_programme()}
+    with transaction(engine) as connection:
+        others = [
+            row.exposure
+            for row in list_exposures(connection, skycell=str(DEMO_SKYCELL))
+            if row.exposure not in ours
+        ]
+    if others:
+        raise ConflictError(
+            f"skycell {DEMO_SKYCELL} holds exposures that are not the demo's, {others[0]} the first of "
+            f"{len(others)}: simulated and real ones would mix",
+            {},
+            hint="run the demo in a database of its own: MVMDB_HOME=/tmp/mvmdb-demo mvmdb demo",
+        )
+
+
+def demo_skycell() -> SkycellName:
+    """Return the skycell that the demo builds, the one of the document's example."""
+    return DEMO_SKYCELL
+
+
+def demo_layers(engine: Engine) -> tuple[list[LayerRow], list[ProductRow]]:
+    """Return the layers of the demo's skycell and their products."""
+    with transaction(engine) as connection:
+        return list_layers(connection, DEMO_SKYCELL), list_products(connection, skycell=str(DEMO_SKYCELL))
+
+
+def demo_position_deg() -> tuple[float, float]:
+    """Return a position in the middle of the demo's field, ICRS degrees."""
+    return demo_centre_deg()
+
+
+def draw_pictures(products: Sequence[ProductRow], setting: DemoSetting) -> Iterator[Path]:
+    """Write a PNG of every product and one in colour; yield each; pictures newer than their product stay."""
+    setting.pictures_dir.mkdir(parents=True, exist_ok=True)
+    for product in products:
+        picture = setting.pictures_dir / f"{Path(product.product).stem}.png"
+        if _is_older(picture, [product]):
+            with science_array(Path(product.file_path)) as science:
+                write_preview(picture, science)
+        yield picture
+    by_layer = {product.layer: product for product in products}
+    if all(layer in by_layer for layer in COLOUR_LAYERS):
+        yield _draw_colour([by_layer[layer] for layer in COLOUR_LAYERS], setting)
+
+
+def _draw_colour(three: Sequence[ProductRow], setting: DemoSetting) -> Path:
+    picture = setting.pictures_dir / f"{DEMO_SKYCELL}_colour.png"
+    if _is_older(picture, three):
+        red, green, blue = (Path(product.file_path) for product in three)
+        with science_array(red) as r, science_array(green) as g, science_array(blue) as b:
+            write_colour(picture, r, g, b)
+    return picture
+
+
+def _is_older(picture: Path, products: Sequence[ProductRow]) -> bool:
+    newest = max(Path(product.file_path).stat().st_mtime for product in products)
+    return not picture.exists() or picture.stat().st_mtime < newest

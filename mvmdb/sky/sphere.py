@@ -74,4 +74,5 @@ def separation_deg(
     across = np.cos(dec2) * np.sin(delta)
     along = np.cos(dec1) * np.sin(dec2) - np.sin(dec1) * np.cos(dec2) * np.cos(delta)
     toward = np.sin(dec1) * np.sin(dec2) + np.cos(dec1) * np.cos(dec2) * np.cos(delta)
-    return np.degrees(np.arctan2(np.hypot(across, along), toward))
+    angle_deg: Floats = np.degrees(np.arctan2(np.hypot(across, along), toward))
+    return angle_deg

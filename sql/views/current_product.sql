@@ -35,7 +35,7 @@ select
 from mvm.product as p
 join mvm.build as b on b.build_id = p.build_id
 cross join lateral (
-  select sum(e.n_inputs) as n_inputs, count(*) as n_exposures, sum(e.exptime_s) as exptime_s
+  select sum(e.n_inputs)::bigint as n_inputs, count(*) as n_exposures, sum(e.exptime_s) as exptime_s
   from (
     select i.exposure_id, e.exptime_s, count(*) as n_inputs
     from mvm.product_input as i

@@ -1,0 +1,372 @@
+"""The product file: written beside its final name, published by a rename, read back and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from mvmdb.errors import EmptyLayerError, GridMismatchError, NameFormatError, ProductFileError
+from mvmdb.files.checks import Scalar
+from mvmdb.files.hdrtab import ChipHeader, read_hdrtab, write_hdrtab
+from mvmdb.files.header import BuildStamp, context_header, primary_header, science_header, weight_header
+from mvmdb.names import ProductName
+from mvmdb.records import LayerImage, LayerPlan, PublishedFile
+
+__all__ = [
+    "BuildStamp",
+    "Product",
+    "ProductHeader",
+    "StagedProduct",
+    "discard",
+    "find_leftovers",
+    "publish",
+    "read_product",
+    "read_product_header",
+    "stage_product",
+    "verify_product",
+]
+
+_PART = ".part"
+_EXTENSIONS = {
+    "PRIMARY": fits.PrimaryHDU,
+    "SCI": fits.ImageHDU,
+    "WHT": fits.ImageHDU,
+    "CTX": fits.ImageHDU,
+    "HDRTAB": fits.BinTableHDU,
+}
+_SUM_WORDS = 1 << 22
+_ALL_ONES = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class StagedProduct:
+    """A complete and synced product file that does not yet bear its name."""
+
+    temporary_path: Path
+    final_path: Path
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ProductHeader:
+    """What a product file says about itself, without its pixels."""
+
+    keywords: Mapping[str, Scalar]
+    """PRIMARY keywords with a value."""
+    history: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    """Array shape by EXTNAME; HDRTAB as (rows, columns)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product file, read back."""
+
+    header: ProductHeader
+    science: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    context: NDArray[np.int32]
+    """``(n_planes, ny, nx)``, whether or not the file has a third axis."""
+    inputs: tuple[Mapping[str, Scalar | None], ...]
+    """Rows of HDRTAB."""
+
+
+def stage_product(
+    directory: Path,
+    plan: LayerPlan,
+    image: LayerImage,
+    chip_headers: Sequence[ChipHeader],
+    stamp: BuildStamp,
+) -> StagedProduct:
+    """Write a product file under a temporary name in its final directory, and sync it to disk.
+
+    Parameters
+    ----------
+    directory
+        Where the product will be published; made if it does not exist.
+    plan, image
+        What was to be built, and the arrays. Writable arrays are swapped to the byte order of FITS in
+        place, piece by piece, and are as before on return: no other thread may read them meanwhile.
+        Arrays that are read-only or of another type are copied instead.
+    chip_headers
+        Header of each input of the plan, in its order.
+    stamp
+        The build; equal arguments give equal bytes.
+
+    Raises
+    ------
+    GridMismatchError
+        The arrays do not have the shape that the plan says.
+    EmptyLayerError
+        The plan has no input.
+    TooLargeError
+        The headers have more keywords than a FITS table has columns.
+    ProductFileError
+        The disk is full or the directory cannot be written; nothing is left behind.
+    """
+    _check_shapes(plan, image)
+    if [chip.context_index for chip in plan.inputs] != list(range(len(chip_headers))):
+        raise ValueError("one chip header for each input is needed, in the order of the context bits")
+    final_path = directory / str(plan.product_name)
+    temporary_path = directory / f".{final_path.name}.{stamp.build_id}{_PART}"
+    extensions = _extensions(plan, image, chip_headers, stamp)
+    with _file_errors(temporary_path, "cannot be written", "free disk space or choose another directory"):
+        directory.mkdir(parents=True, exist_ok=True)
+        sha256, size_bytes = _write_synced(extensions, temporary_path)
+    return StagedProduct(temporary_path, final_path, sha256, size_bytes)
+
+
+def publish(staged: StagedProduct) -> PublishedFile:
+    """Give a staged file its final name, in one step that survives a power cut; replaces a former product.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be renamed; it keeps its temporary name.
+    """
+    with _file_errors(staged.final_path, "cannot be published", "see that the directory is writable"):
+        staged.temporary_path.replace(staged.final_path)
+        _sync_directory(staged.final_path.parent)
+    return PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
+
+
+def discard(staged: StagedProduct) -> None:
+    """Remove a staged file that will not be published; silent where it is gone."""
+    with _file_errors(staged.temporary_path, "cannot be removed", "remove it by hand"):
+        staged.temporary_path.unlink(missing_ok=True)
+
+
+def find_leftovers(directory: Path) -> list[Path]:
+    """Return the staged files of a directory, sorted; those of running builds are among them."""
+    return sorted(path for path in directory.glob(f".*{_PART}") if _is_staged(path.name))
+
+
+def read_product_header(path: Path) -> ProductHeader:
+    """Read the keywords and array shapes of a product.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with _open_product(path) as hdus:
+        return _product_header(hdus)
+
+
+def read_product(path: Path) -> Product:
+    """Read a whole product into memory, in native byte order.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with _open_product(path) as hdus:
+        context = hdus["CTX"].data.astype(np.int32)
+        return Product(
+            _product_header(hdus),
+            hdus["SCI"].data.astype(np.float32),
+            hdus["WHT"].data.astype(np.float32),
+            context.reshape(-1, *context.shape[-2:]),
+            read_hdrtab(hdus["HDRTAB"]),
+        )
+
+
+@contextmanager
+def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
+    """Give the SCI array of a product, mapped from the file: pages are read as they are touched.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with _open_product(path) as hdus:
+        yield hdus["SCI"].data
+
+
+def verify_product(path: Path) -> list[str]:
+    """Return what is wrong with a product file, by its structure and its own checksums; empty when sound.
+
+    Notes
+    -----
+    The 32-bit words of an HDU with a valid CHECKSUM add up to all ones in ones' complement arithmetic
+    (FITS standard 4.0, appendix J). Any change of a single byte shows, in headers and padding too.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with _open_product(path) as hdus:
+                problems = [problem for hdu in hdus for problem in _checksum_problems(path, hdu)]
+                problems += _shape_problems(_product_header(hdus))
+    except ProductFileError as error:
+        return [str(error)]
+    warned = dict.fromkeys(f"{path}: {warning.message}" for warning in caught)
+    return [*warned, *problems]
+
+
+def _check_shapes(plan: LayerPlan, image: LayerImage) -> None:
+    if not plan.inputs:
+        raise EmptyLayerError(f"{plan.product_name} has no inputs")
+    shape = plan.grid.shape
+    expected = {"science": shape, "weight": shape, "context": (plan.n_context_planes, *shape)}
+    for name, wanted in expected.items():
+        found = getattr(image, name).shape
+        if found != wanted:
+            raise GridMismatchError(f"{plan.product_name}: {name} array is {found}, the plan says {wanted}")
+
+
+def _extensions(
+    plan: LayerPlan, image: LayerImage, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
+) -> fits.HDUList:
+    science = np.ascontiguousarray(image.science, dtype=np.float32)
+    weight = np.ascontiguousarray(image.weight, dtype=np.float32)
+    planes = np.ascontiguousarray(image.context, dtype=np.int32)
+    context = planes[0] if len(planes) == 1 else planes
+    hdus = fits.HDUList(
+        [
+            fits.PrimaryHDU(header=primary_header(plan, image.statistics, chip_headers, stamp)),
+            fits.ImageHDU(science, science_header(plan, chip_headers)),
+            fits.ImageHDU(weight, weight_header(plan)),
+            fits.ImageHDU(context, context_header(plan)),
+            write_hdrtab(plan.inputs, chip_headers),
+        ]
+    )
+    for hdu in hdus:
+        # The comment is the time of the build, not of this moment, so that equal builds give equal files.
+        hdu.add_checksum(when=stamp.date)
+    return hdus
+
+
+class _HashingStream:
+    """A file that can only be written, once, and knows the hash of what went through it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.name = file.name
+        self.sha256 = hashlib.sha256()
+        self.size_bytes = 0
+        self._file = file
+
+    def write(self, block: bytes | memoryview) -> int:
+        octets = np.frombuffer(block, dtype=np.uint8).data
+        self.sha256.update(octets)
+        self.size_bytes += octets.nbytes
+        return self._file.write(octets)
+
+    def tell(self) -> int:
+        return self.size_bytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _write_synced(extensions: fits.HDUList, path: Path) -> tuple[str, int]:
+    """Write a new file; return its hash and size. Whatever interrupts it, no part of the file stays."""
+    with path.open("xb") as file, ExitStack() as undo:
+        undo.callback(path.unlink, missing_ok=True)
+        stream = _HashingStream(file)
+        extensions.writeto(stream, output_verify="exception")
+        stream.flush()
+        os.fsync(file.fileno())
+        undo.pop_all()
+    return stream.sha256.hexdigest(), stream.size_bytes
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_staged(name: str) -> bool:
+    """Whether a file name is ``.<product>.<build id>.part``."""
+    product, _, _ = name.removeprefix(".").removesuffix(_PART).rpartition(".")
+    try:
+        ProductName.parse(product)
+    except NameFormatError:
+        return False
+    return True
+
+
+@contextmanager
+def _file_errors(path: Path, what: str, hint: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ProductFileError(str(path), f"{what}: {error}", hint=hint) from error
+
+
+@contextmanager
+def _open_product(path: Path) -> Iterator[fits.HDUList]:
+    """Open a file that has the extensions of a product, in their order."""
+    try:
+        # Opened here, because astropy leaves a file open that it cannot parse.
+        with path.open("rb") as file, fits.open(file, memmap=True, lazy_load_hdus=False) as hdus:
+            found = [(hdu.name, type(hdu)) for hdu in hdus]
+            if found != list(_EXTENSIONS.items()):
+                names = ", ".join(f"{name} ({kind.__name__})" for name, kind in found)
+                raise ProductFileError(str(path), f"holds {names}; a product {', '.join(_EXTENSIONS)}")
+            yield hdus
+    except ProductFileError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, fits.VerifyError) as error:
+        # What astropy raises on a damaged file, found by flipping bytes.
+        raise ProductFileError(str(path), f"cannot be read: {error}") from error
+
+
+def _product_header(hdus: fits.HDUList) -> ProductHeader:
+    primary = hdus["PRIMARY"].header
+    keywords = {key: value for key, value in primary.items() if isinstance(value, str | int | float)}
+    shapes = {name: tuple(hdus[name].shape) for name in ("SCI", "WHT", "CTX")}
+    table = hdus["HDRTAB"].header
+    shapes["HDRTAB"] = (table["NAXIS2"], table["TFIELDS"])
+    keywords.pop("HISTORY", None)
+    return ProductHeader(keywords, tuple(primary.get("HISTORY", ())), shapes)
+
+
+def _shape_problems(header: ProductHeader) -> list[str]:
+    shapes, n_inputs = header.shapes, header.keywords.get("NDRIZIM")
+    planes = shapes["CTX"][0] if len(shapes["CTX"]) > 2 else 1
+    problems = []
+    if not shapes["SCI"] == shapes["WHT"] == shapes["CTX"][-2:]:
+        problems.append(f"SCI, WHT and CTX differ in shape: {dict(shapes)}")
+    if shapes["HDRTAB"][0] != n_inputs or not 0 < shapes["HDRTAB"][0] <= 32 * planes:
+        problems.append(f"HDRTAB has {shapes['HDRTAB'][0]} rows, NDRIZIM is {n_inputs}, CTX {planes} planes")
+    return problems
+
+
+def _checksum_problems(path: Path, hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> list[str]:
+    missing = [keyword for keyword in ("CHECKSUM", "DATASUM") if keyword not in hdu.header]
+    if missing:
+        return [f"{path}: {hdu.name} has no {' and no '.join(missing)}"]
+    span = hdu.fileinfo()
+    end = span["datLoc"] + span["datSpan"]
+    if _ones_complement_sum(path, span["hdrLoc"], end) == _ALL_ONES:
+        return []
+    return [f"{path}: {hdu.name} does not agree with its CHECKSUM (bytes {span['hdrLoc']} to {end})"]
+
+
+def _ones_complement_sum(path: Path, start: int, end: int) -> int:
+    """Return the 32-bit ones' complement sum of the big-endian words of a stretch of a file."""
+    total = 0
+    with path.open("rb") as file:
+        file.seek(start)
+        for offset in range(start, end, 4 * _SUM_WORDS):
+            words = np.fromfile(file, dtype=">u4", count=min(_SUM_WORDS, (end - offset) // 4))
+            total += int(words.sum(dtype=np.uint64))
+    while total > _ALL_ONES:
+        total = (total & _ALL_ONES) + (total >> 32)
+    return total

@@ -1,0 +1,40 @@
+-- Printed from mvmdb/catalog/models.py; do not edit.
+
+create table mvm.build (
+  build_id uuid not null,
+  skycell text not null,
+  layer text not null,
+  selection text not null,
+  recipe_sha256 text not null,
+  recipe jsonb not null,
+  versions jsonb not null,
+  directory text not null,
+  host text not null,
+  process_id integer not null,
+  outcome text not null,
+  error text,
+  started_at timestamp with time zone default now() not null,
+  finished_at timestamp with time zone,
+  constraint build_pkey primary key (build_id),
+  constraint build_outcome_check check (outcome in ('running', 'published', 'failed', 'abandoned')),
+  constraint build_finished_when_over_check check ((outcome = 'running') = (finished_at is null))
+);
+
+create index build_layer_idx on mvm.build (skycell, layer, selection);
+create index build_running_idx on mvm.build (build_id) where outcome = 'running';
+
+comment on table mvm.build is 'Executions of recipes, successful or not.';
+comment on column mvm.build.build_id is 'Identity of the build, as in MVMBUILD';
+comment on column mvm.build.skycell is 'Skycell name, like p1889x07y19';
+comment on column mvm.build.layer is 'Layer name, like wfc3_ir_f160w_coarse';
+comment on column mvm.build.selection is 'Name of the rule of which exposures the layer takes; all = every one';
+comment on column mvm.build.recipe_sha256 is 'SHA-256 of the recipe: equal recipes make equal pixels';
+comment on column mvm.build.recipe is 'Everything that determines the pixels: inputs, extent, parameters, engine';
+comment on column mvm.build.versions is 'Versions of the software that ran';
+comment on column mvm.build.directory is 'Directory the product is written to, absolute path';
+comment on column mvm.build.host is 'Name of the machine that built';
+comment on column mvm.build.process_id is 'Process that built';
+comment on column mvm.build.outcome is 'running, published, failed or abandoned';
+comment on column mvm.build.error is 'Why a failed build failed';
+comment on column mvm.build.started_at is 'Start of the build, UTC';
+comment on column mvm.build.finished_at is 'End of the build, UTC';

@@ -14,10 +14,10 @@ ProductSuffix = Literal["drz", "drc"]
 N_PROJECTION_CELLS = 2644
 N_SKYCELLS_PER_SIDE = 21
 
-_SKYCELL = re.compile(r"(?:skycell-)?p(\d{4})x(\d{2})y(\d{2})")
+_SKYCELL = re.compile(r"(?:skycell-)?p([0-9]{4})x([0-9]{2})y([0-9]{2})")
 _LAYER = re.compile(r"([a-z0-9]+)_([a-z0-9]+)_([a-z0-9-]+?)(_coarse)?")
 _PRODUCT = re.compile(
-    r"hst_skycell-(p\d{4}x\d{2}y\d{2})_([a-z0-9]+_[a-z0-9]+_[a-z0-9-]+)_(coarse-)?([a-z0-9]+)_(drz|drc)\.fits"
+    r"hst_skycell-(p[0-9]{4}x[0-9]{2}y[0-9]{2})_([a-z0-9]+_[a-z0-9]+_[a-z0-9-]+)_(coarse-)?([a-z0-9]+)_(drz|drc)\.fits"
 )
 _ROOTNAME = re.compile(r"[a-z][a-z0-9]{8}")
 

@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.names import LayerName, ProductName, SkycellName
+from mvmdb.sky.footprint import SkyRing
 from mvmdb.sky.grid import PixelBox, TanGrid, box_at_scale, skycell_grid
-
-SkyRing = tuple[tuple[float, float], ...]
-"""Vertices (ra_deg, dec_deg) of a spherical polygon with great-circle edges; not closed."""
 
 Bunit = Literal["ELECTRONS", "ELECTRONS/S", "COUNTS", "COUNTS/S"]
 
@@ -62,6 +60,7 @@ class ExposureFacts:
     file_sha256: str
     """Hash of the uncompressed FITS bytes, so that gzip changes nothing."""
     file_size_bytes: int
+    """Size of the uncompressed FITS bytes."""
     file_type: str
     """``flt``, ``flc``, ``c0m``, ...: what follows the last underscore of the file name."""
     instrument: str
@@ -75,6 +74,7 @@ class ExposureFacts:
     wcsname: str | None
     exclusion: Exclusion | None
     chips: tuple[ChipFacts, ...]
+    """Empty only for an excluded exposure whose WCS is useless."""
 
     @property
     def visit(self) -> str:

@@ -68,8 +68,7 @@ def _simulate_and_ingest(
 ) -> list[IngestResult]:
     files = demo_files(setting)
     with progress("simulate", len(files), quiet=quiet) as advance:
-        for _ in simulate_field(setting, workers=workers):
-            advance()
+        simulate_field(setting, workers=workers, on_done=advance)
     with progress("ingest", len(files), quiet=quiet) as advance:
         return [advance() or result for result in ingest_files(engine, files, workers=workers)]
 

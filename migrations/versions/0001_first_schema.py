@@ -203,7 +203,7 @@ def upgrade() -> None:
         ),
         sa.Column("file_sha256", sa.Text(), nullable=False, comment="SHA-256 of the uncompressed FITS bytes"),
         sa.Column(
-            "file_size_bytes", sa.BigInteger(), nullable=False, comment="Size of the file as stored, bytes"
+            "file_size_bytes", sa.BigInteger(), nullable=False, comment="Size of the uncompressed FITS bytes"
         ),
         sa.Column(
             "footprint",

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, text, u
 
 from mvmdb.catalog.engine import catalog_errors
 from mvmdb.catalog.models import build, product, product_input
+from mvmdb.errors import ConflictError
 from mvmdb.records import LayerImage, LayerPlan, PublishedFile
 
 
@@ -101,7 +102,16 @@ def stage_product(
     file: PublishedFile,
     revision: int,
 ) -> None:
-    """Write the rows of a product that is about to be put in place; they stay invisible."""
+    """Write the rows of a product that is about to be put in place; they stay invisible.
+
+    Raises
+    ------
+    ConflictError
+        The build lost its lock with its connection, and another process has declared it dead.
+    """
+    outcome = select(build.c.outcome).where(build.c.build_id == build_id).with_for_update()
+    if connection.execute(outcome).scalar_one() != "running":
+        raise ConflictError(f"build {build_id} is no longer running: it was taken for dead", {})
     row = insert(product).values(
         build_id=build_id,
         product=str(plan.product_name),

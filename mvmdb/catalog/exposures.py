@@ -145,10 +145,9 @@ def _insert(connection: Connection, facts: ExposureFacts, revision: int, *, is_c
         footprint=tuple(item.footprint for item in facts.chips),
     )
     exposure_id = connection.execute(row.returning(exposure.c.exposure_id)).scalar_one()
-    connection.execute(
-        insert(chip),
-        [_chip_values(item, exposure_id, part) for part, item in enumerate(facts.chips, start=1)],
-    )
+    rows = [_chip_values(item, exposure_id, part) for part, item in enumerate(facts.chips, start=1)]
+    if rows:
+        connection.execute(insert(chip), rows)
 
 
 def _chip_values(item: ChipFacts, exposure_id: int, part: int) -> dict[str, object]:

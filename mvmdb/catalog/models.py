@@ -198,7 +198,7 @@ exposure = Table(
     _column("file_path", Text, comment="Where the file lay when it was last ingested, absolute path"),
     _column("file_type", Text, comment="flt, flc, c0m, ...: calibration level from the file name"),
     _column("file_sha256", Text, comment="SHA-256 of the uncompressed FITS bytes"),
-    _column("file_size_bytes", BigInteger, comment="Size of the file as stored, bytes"),
+    _column("file_size_bytes", BigInteger, comment="Size of the uncompressed FITS bytes"),
     _column(
         "footprint",
         SkyPolygons(),

@@ -8,7 +8,7 @@ import numpy as np
 from geoalchemy2 import Geography
 from sqlalchemy.types import TypeDecorator
 
-from mvmdb.records import SkyRing
+from mvmdb.sky.footprint import SkyRing
 
 SKY_SRID = 104047
 """GCS_Sphere_GRS_1980_Mean_Radius: a sphere of PostGIS' own radius, so that all its functions agree."""
@@ -18,7 +18,8 @@ SPHERE_RADIUS_M = 6371008.7714
 
 def sky_polygons_ewkt(rings: tuple[SkyRing, ...]) -> str:
     """Return polygons as EWKT, longitudes in [-180, 180) so that PostGIS has nothing to coerce."""
-    return f"SRID={SKY_SRID};MULTIPOLYGON({','.join(_polygon_text(ring) for ring in rings)})"
+    polygons = ",".join(_polygon_text(ring) for ring in rings)
+    return f"SRID={SKY_SRID};MULTIPOLYGON{f'({polygons})' if rings else ' EMPTY'}"
 
 
 def _polygon_text(ring: SkyRing) -> str:

@@ -58,8 +58,8 @@ def write_colour(
     red, green, blue
         Arrays ``(ny, nx)`` of the same subarray, at equal or different scales, usually from the longest
         to the shortest wavelength. Coarse arrays are stretched to the finest, so their registration is
-        good to one coarse pixel. A pixel is transparent where all three are NaN; a channel that alone is
-        NaN counts as sky.
+        good to one coarse pixel. A pixel is transparent where all three are NaN; a channel
+        that is NaN where another is not takes the mean of the others: grey says that the colour is unknown.
     max_side_pix
         Longest side of the picture.
 
@@ -72,7 +72,7 @@ def write_colour(
     shape = max((channel.shape for channel in averaged), key=lambda shape: shape[0] * shape[1])
     channels = [_resampled(channel, shape) for channel in averaged]
     seen = np.logical_or.reduce([np.isfinite(channel) for channel in channels])
-    scaled = [_scaled(channel) for channel in channels]
+    scaled = _filled([_scaled(channel) for channel in channels])
     with np.errstate(invalid="ignore"):  # astropy divides 0 by 0 where there is no light
         colour: Picture = make_lupton_rgb(*scaled, stretch=_LUPTON_STRETCH, Q=_LUPTON_Q)
     _write_png(path_png, colour, seen)
@@ -119,9 +119,17 @@ def robust_limits(image: Floats) -> tuple[float, float, float]:
 
 
 def _scaled(channel: Floats) -> Floats:
-    """Return the channel with the sky at 0 and white at 1; NaN becomes sky."""
+    """Return the channel with the sky at 0 and white at 1."""
     sky, _, white = robust_limits(channel)
-    return np.where(np.isfinite(channel), (channel - sky) / (white - sky), 0.0)
+    return (channel - sky) / (white - sky)
+
+
+def _filled(channels: list[Floats]) -> list[Floats]:
+    """Return the channels with the mean of the finite ones in place of NaN, 0 where none is finite."""
+    finite = [np.isfinite(channel) for channel in channels]
+    light = [np.where(seen, channel, 0.0) for seen, channel in zip(finite, channels, strict=True)]
+    mean = np.sum(light, axis=0) / np.maximum(np.sum(finite, axis=0), 1)
+    return [np.where(seen, channel, mean) for seen, channel in zip(finite, channels, strict=True)]
 
 
 def _resampled(image: Floats, shape: tuple[int, ...]) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,8 @@ from mvmdb.errors import ConflictError
 from mvmdb.files.preview import write_colour, write_preview
 from mvmdb.files.product import science_array
 from mvmdb.names import SkycellName
-from mvmdb.pipeline.parallel import run_parallel
-from mvmdb.simulate.exposure import simulate_exposure
+from mvmdb.simulate.exposure import simulate_programme
 from mvmdb.simulate.field import DEMO_SKYCELL, demo_centre_deg, demo_programme, demo_scene
-from mvmdb.simulate.planned import PlannedExposure
-from mvmdb.simulate.scene import Scene
 
 COLOUR_LAYERS = ("wfc3_ir_f160w", "acs_wfc_f775w", "wfc3_uvis_f475w")
 """Red, green and blue of the colour picture: from the longest to the shortest wavelength."""
@@ -46,36 +43,18 @@ class DemoSetting:
         return self.directory / "pictures"
 
 
-@dataclass(frozen=True)
-class _Simulation:
-    """One exposure to simulate, in a form that crosses to another process."""
-
-    planned: PlannedExposure
-    scene: Scene
-    directory: Path
-
-
 def demo_files(setting: DemoSetting) -> list[Path]:
     """Return the files of the demo's exposures, whether they exist or not, in the order of time."""
     return [setting.exposures_dir / planned.file_name for planned in demo_programme(small=setting.small)]
 
 
-def simulate_field(setting: DemoSetting, *, workers: int) -> Iterator[Path]:
-    """Simulate the exposures that do not exist yet; yield each file as it is written."""
+def simulate_field(setting: DemoSetting, *, workers: int, on_done: Callable[[Path], None]) -> None:
+    """Simulate the exposures that do not exist yet; tell of each file as it is written."""
     programme = demo_programme(small=setting.small)
-    scene = demo_scene(programme)
-    setting.exposures_dir.mkdir(parents=True, exist_ok=True)
-    missing = [
-        _Simulation(planned, scene, setting.exposures_dir)
-        for planned in programme
-        if not (setting.exposures_dir / planned.file_name).exists()
-    ]
-    for _, path in run_parallel(_simulate, missing, workers=workers):
-        yield path
-
-
-def _simulate(work: _Simulation) -> Path:
-    return simulate_exposure(work.planned, work.scene, work.directory)
+    directory = setting.exposures_dir
+    directory.mkdir(parents=True, exist_ok=True)
+    missing = [planned for planned in programme if not (directory / planned.file_name).exists()]
+    simulate_programme(missing, demo_scene(programme), directory, n_workers=workers, on_done=on_done)
 
 
 def refuse_real_data(engine: Engine) -> None:

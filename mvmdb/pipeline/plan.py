@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from mvmdb.catalog.layers import find_plan, find_recipes, list_layers
+from mvmdb.catalog.layers import find_extent, find_plan, find_recipes, list_layers
 from mvmdb.mosaic.weights import DEFAULT_GOOD_BITS
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.records import DrizzleParameters, LayerPlan
@@ -69,6 +69,7 @@ def plan_skycell(
     UnknownObjectError
         The skycell has no such layer.
     """
+    find_extent(connection, skycell)
     wanted = layers or [LayerName.parse(row.layer) for row in list_layers(connection, skycell)]
     return [plan_layer(connection, skycell, layer) for layer in wanted]
 

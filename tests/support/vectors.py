@@ -98,9 +98,7 @@ def cell_pixels(plane: TangentPlane, vectors: Floats) -> tuple[Floats, Floats]:
     return CELL_ORIGIN_PIX - xi_rad / PIXEL_RAD, CELL_ORIGIN_PIX + eta_rad / PIXEL_RAD
 
 
-def sky_of_cell_pixels(
-    projection_cell: int, x_pix: ArrayLike, y_pix: ArrayLike
-) -> tuple[Floats, Floats]:
+def sky_of_cell_pixels(projection_cell: int, x_pix: ArrayLike, y_pix: ArrayLike) -> tuple[Floats, Floats]:
     """Return the sky positions of 0-based fine pixels of a projection cell, degrees."""
     xi_rad = (CELL_ORIGIN_PIX - np.asarray(x_pix, float)) * PIXEL_RAD
     eta_rad = (np.asarray(y_pix, float) - CELL_ORIGIN_PIX) * PIXEL_RAD

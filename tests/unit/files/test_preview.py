@@ -153,15 +153,16 @@ def test_coarse_channels_fall_on_the_fine_ones(tmp_path: Path) -> None:
     assert np.abs(colour[..., 0] - colour[..., 1])[bright].mean() < 15
 
 
-def test_gaps_of_a_coarse_channel_stay_gaps(tmp_path: Path) -> None:
+def test_gaps_of_a_coarse_channel_are_grey(tmp_path: Path) -> None:
     coarse, fine = noise((20, 30)), noise((60, 90), seed=2)
     coarse[:, :15] = np.nan
     coarse[5:9, 20:24] = fine[15:27, 60:72] = 9.0
     write_colour(tmp_path / "c.png", coarse, fine, np.full_like(fine, np.nan))
     picture = pixels(tmp_path / "c.png")[::-1]
-    assert (picture[:, :45, 0] == 0).all()
+    np.testing.assert_array_equal(picture[:, :45, 0], picture[:, :45, 1])
+    np.testing.assert_array_equal(picture[:, :45, 2], picture[:, :45, 1])
     assert (picture[..., 3] == 255).all()
-    assert (picture[17:25, 62:70, 0] > 200).all()
+    assert (picture[17:25, 62:70, 0] > 150).all()
 
 
 def test_channels_may_cover_different_sky(tmp_path: Path) -> None:

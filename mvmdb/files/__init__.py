@@ -1,0 +1,1 @@
+"""Files: exposures read, products written; the only room that knows FITS."""

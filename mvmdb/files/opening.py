@@ -1,0 +1,261 @@
+"""FITS files, plain or gzip, read once from start to end: headers, chosen data, and a hash of all.
+
+Pixels that nobody asked for pass by without being kept, so that a file needs little memory whatever its
+size, and a file that only pretends to be an exposure is refused at its first wrong block.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import stat
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
+from numpy.typing import NDArray
+
+from mvmdb.errors import ExposureFileError
+from mvmdb.files.checks import MAX_FITS_BYTES, Keywords, Scalar, data_size_bytes, image_shape
+
+_BLOCK_BYTES = 2880
+_CARD_BYTES = 80
+_CHUNK_BYTES = 2**18
+_MAX_HEADER_BLOCKS = 200
+_MAX_HDUS = 200
+_MAX_HEADER_BYTES = 2**21
+_LARGEST_SCALING = 1e10
+_GZIP_MAGIC = b"\x1f\x8b"
+_READ_ERRORS = (OSError, EOFError, zlib.error)
+_CARD_ERRORS = (fits.VerifyError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_COMMENTARY = ("", "COMMENT", "HISTORY", "CONTINUE", "END")
+_DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_PRINTABLE = bytes(byte if 32 <= byte <= 126 else ord("?") for byte in range(256))
+
+
+@dataclass(frozen=True)
+class HeaderDataUnit:
+    """One HDU: its keywords, and its data where they were asked for."""
+
+    keywords: Keywords
+    data: bytes | None
+
+    def image(self) -> NDArray[np.generic]:
+        """Return the values of an image, shape ``(ny, nx)``, native byte order, scaled by BSCALE and BZERO.
+
+        Raises
+        ------
+        HeaderError
+            The extension is no two-dimensional image, or its scaling is no number.
+        """
+        if self.data is None:
+            raise ValueError(f"the data of HDU {self.keywords.hdu_index} were not asked for")
+        shape = image_shape(self.keywords)
+        stored = np.frombuffer(self.data, dtype=_DTYPES[self.keywords.integer("BITPIX", -64, 64)])
+        values = stored.reshape(shape).astype(stored.dtype.newbyteorder("="))
+        factor = self.keywords.number("BSCALE", -_LARGEST_SCALING, _LARGEST_SCALING, default=1.0)
+        offset = self.keywords.number("BZERO", -_LARGEST_SCALING, _LARGEST_SCALING, default=0.0)
+        if (factor, offset) == (1.0, 0.0):
+            return values
+        if values.dtype.kind in "iu" and factor == 1.0 and offset.is_integer():  # the FITS way to be unsigned
+            return values.astype(np.int64) + int(offset)
+        return values * factor + offset
+
+
+@dataclass(frozen=True)
+class FitsContent:
+    """What a pass over a FITS file gave."""
+
+    units: tuple[HeaderDataUnit, ...]
+    sha256: str
+    """Hash of the uncompressed bytes."""
+    size_bytes: int
+    """Number of uncompressed bytes."""
+
+    @property
+    def primary(self) -> Keywords:
+        """Keywords of the primary header."""
+        return self.units[0].keywords
+
+    def find(self, name: str, version: int) -> HeaderDataUnit | None:
+        """Return the first extension of that EXTNAME and EXTVER, or None."""
+        return next((unit for unit in self.units if unit.keywords.extension == (name, version)), None)
+
+
+def read_fits(path: str, wanted: Callable[[Keywords], bool]) -> FitsContent:
+    """Read all headers of a FITS file, and the data of the HDUs that are wanted.
+
+    Parameters
+    ----------
+    path
+        A plain or gzip-compressed file; the content decides, not the name.
+    wanted
+        Tells from the keywords of an HDU whether to keep its data.
+
+    Raises
+    ------
+    ExposureFileError
+        The file is absent, unreadable, no regular file, empty, truncated, damaged, no FITS, or has more
+        than 1 GiB, 200 HDUs, 200 blocks in a header or 2 MiB of headers.
+    HeaderError
+        A keyword that tells the size of the data is missing or impossible.
+    """
+    with _open_file(path) as file:
+        stream = _HashedStream(path, file)
+        units = tuple(_header_data_units(stream, wanted))
+        return FitsContent(units, stream.digest.hexdigest(), stream.size_bytes)
+
+
+class _HashedStream:
+    """Bytes of a file in order, counted and hashed as they pass."""
+
+    def __init__(self, path: str, file: io.BufferedIOBase) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self.digest = hashlib.sha256()
+        self._file = file
+
+    def chunks(self, n_bytes: int) -> Iterator[bytes]:
+        """Yield the next bytes piece by piece; fewer than asked for at the end of the file."""
+        while n_bytes > 0:
+            try:
+                chunk = self._file.read(min(n_bytes, _CHUNK_BYTES))
+            except _READ_ERRORS as error:
+                raise ExposureFileError(self.path, f"cannot be read: {error}") from error
+            if not chunk:
+                return
+            n_bytes -= len(chunk)
+            self.size_bytes += len(chunk)
+            if self.size_bytes > MAX_FITS_BYTES:
+                raise ExposureFileError(self.path, f"holds more than {MAX_FITS_BYTES} bytes")
+            self.digest.update(chunk)
+            yield chunk
+
+    def take(self, n_bytes: int) -> bytes:
+        """Return the next bytes."""
+        return b"".join(self.chunks(n_bytes))
+
+    def skip(self, n_bytes: int) -> int:
+        """Pass over the next bytes; return how many there were."""
+        return sum(len(chunk) for chunk in self.chunks(n_bytes))
+
+
+@contextmanager
+def _open_file(path: str) -> Iterator[io.BufferedIOBase]:
+    """Open a regular file, through gzip where its first bytes say so."""
+    try:
+        path.encode()
+        file = io.BufferedReader(io.FileIO(path, "rb", opener=_open_without_waiting))
+    except (OSError, ValueError) as error:
+        raise ExposureFileError(
+            path, f"cannot be opened: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ExposureFileError(path, "is not a regular file")
+        if _is_gzip(path, file):
+            with gzip.GzipFile(fileobj=file) as plain:
+                yield plain
+        else:
+            yield file
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Return a descriptor at once, even of a FIFO to which nobody writes."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _is_gzip(path: str, file: io.BufferedReader[io.FileIO]) -> bool:
+    try:
+        return file.peek(2)[:2] == _GZIP_MAGIC
+    except OSError as error:
+        raise ExposureFileError(path, f"cannot be read: {error}") from error
+
+
+def _header_data_units(stream: _HashedStream, wanted: Callable[[Keywords], bool]) -> Iterator[HeaderDataUnit]:
+    """Yield the HDUs of a file in order."""
+    n_header_bytes = 0
+    for hdu_index in range(_MAX_HDUS + 1):
+        header = _header_bytes(stream, hdu_index)
+        if header is None:
+            return
+        n_header_bytes += len(header)
+        if hdu_index == _MAX_HDUS or n_header_bytes > _MAX_HEADER_BYTES:
+            raise ExposureFileError(
+                stream.path, f"has more than {_MAX_HDUS} HDUs or {_MAX_HEADER_BYTES} bytes of headers"
+            )
+        keywords = _keywords(stream.path, hdu_index, header)
+        size_bytes = data_size_bytes(keywords)
+        padded_bytes = -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
+        data = stream.take(padded_bytes) if wanted(keywords) else None
+        if (stream.skip(padded_bytes) if data is None else len(data)) < padded_bytes:
+            raise ExposureFileError(
+                stream.path,
+                f"is truncated: it ends at byte {stream.size_bytes} within the data of HDU {hdu_index}",
+                hint="fetch the file again",
+            )
+        yield HeaderDataUnit(keywords, data if data is None else data[:size_bytes])
+
+
+def _header_bytes(stream: _HashedStream, hdu_index: int) -> bytes | None:
+    """Return the next header up to its END card, or None at the end of the file."""
+    header = b""
+    for _ in range(_MAX_HEADER_BLOCKS):
+        block = stream.take(_BLOCK_BYTES)
+        if not block and not header and hdu_index:
+            return None
+        if not header:
+            _require_header_start(stream.path, hdu_index, block)
+        header += block
+        end = _end_card(block)
+        if end is not None:
+            return header[: len(header) - len(block) + end]
+        if len(block) < _BLOCK_BYTES:
+            raise ExposureFileError(
+                stream.path, f"is truncated within header {hdu_index}", hint="fetch the file again"
+            )
+    raise ExposureFileError(stream.path, f"header {hdu_index} has no END within {_MAX_HEADER_BLOCKS} blocks")
+
+
+def _require_header_start(path: str, hdu_index: int, block: bytes) -> None:
+    """Raise unless the first block of a header begins as FITS demands."""
+    if not block:
+        raise ExposureFileError(path, "is empty")
+    if not block.startswith(b"XTENSION=" if hdu_index else b"SIMPLE  ="):
+        problem = (
+            f"has bytes after HDU {hdu_index - 1} that are no FITS" if hdu_index else "is not a FITS file"
+        )
+        raise ExposureFileError(path, problem)
+
+
+def _end_card(block: bytes) -> int | None:
+    """Return where the END card of a header block begins."""
+    starts = range(0, len(block), _CARD_BYTES)
+    return next((i for i in starts if block[i : i + _CARD_BYTES].rstrip() == b"END"), None)
+
+
+def _keywords(path: str, hdu_index: int, header: bytes) -> Keywords:
+    """Return the values of a header's cards; those that cannot be parsed are only named."""
+    values: dict[str, Scalar] = {}
+    unreadable: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        for card in fits.Header.fromstring(header.translate(_PRINTABLE).decode("ascii")).cards:
+            keyword = card.keyword
+            if keyword in _COMMENTARY or keyword in values or keyword in unreadable:
+                continue
+            try:
+                value = card.value
+            except _CARD_ERRORS:
+                unreadable.add(keyword)
+                continue
+            if isinstance(value, Scalar):
+                values[keyword] = value
+    return Keywords(path, hdu_index, values, frozenset(unreadable))

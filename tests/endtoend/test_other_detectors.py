@@ -39,7 +39,7 @@ def test_hrc_reaches_four_projection_cells(mvmdb: CommandLine) -> None:
 
 
 def test_hrc_stars_agree_between_filters(mvmdb: CommandLine) -> None:
-    """Two exposures of one visit share their pointing to a few mas once the distortion is applied."""
+    """Two visits differ by their pointing alone, a shift, once the distortion is applied."""
     mvmdb.run("ingest", shared_data("exposures/acs_hrc_47tuc"))
     skycell = "p0073x03y02"
     mvmdb.run("layer", "build", skycell)
@@ -54,8 +54,8 @@ def test_hrc_stars_agree_between_filters(mvmdb: CommandLine) -> None:
         offsets.append(np.subtract(second[:2], first[:2]))
     median = np.median(offsets, axis=0)
     scatter = 1.4826 * np.median(np.abs(offsets - median), axis=0)
-    assert np.hypot(*median) < 0.25  # 10 mas: pointing within the visit
-    assert np.hypot(*scatter) < 0.20  # 8 mas; 0.1 to 1.8 pixel without the distortion
+    assert np.hypot(*median) < 1.0  # 40 mas: guide stars
+    assert np.hypot(*scatter) < 0.10, scatter  # 4 mas; up to 1.8 pixel without the distortion
 
 
 def test_wfpc2_has_four_chips_in_both_scales(mvmdb: CommandLine) -> None:

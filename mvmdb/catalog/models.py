@@ -141,6 +141,25 @@ projection_cell = Table(
     comment="The 2,644 tangent planes of the tessellation.",
 )
 
+projection_core = Table(
+    "projection_core",
+    metadata,
+    _column(
+        "projection_cell",
+        Integer,
+        ForeignKey(projection_cell.c.projection_cell),
+        primary_key=True,
+        comment="Projection cell that owns the part",
+    ),
+    _column("part", Integer, primary_key=True, autoincrement=False, comment="Number of the part, from 1"),
+    _column(
+        "shape",
+        Geometry("POLYGON", srid=-1, spatial_index=False),
+        comment="Convex part in 0-based fine pixels of the projection cell",
+    ),
+    comment="The sky that each projection cell owns; together the parts cover the sky exactly once.",
+)
+
 layer_scale = Table(
     "layer_scale",
     metadata,
@@ -270,6 +289,27 @@ placement = Table(
     ),
     Index("placement_projection_cell_shape_idx", "projection_cell", "shape", postgresql_using="gist"),
     comment="Footprints on the tangent planes; kept by a trigger on mvm.exposure, never written by hand.",
+)
+
+extent_revision = Table(
+    "extent_revision",
+    metadata,
+    _column(
+        "projection_cell",
+        Integer,
+        ForeignKey(projection_cell.c.projection_cell),
+        primary_key=True,
+        comment="Projection cell of the skycell",
+    ),
+    _column("x", Integer, primary_key=True, comment="Column of the skycell in the projection cell, from 1"),
+    _column("y", Integer, primary_key=True, comment="Row of the skycell in the projection cell, from 1"),
+    _column("revision", Integer, primary_key=True, comment="Counts the extents the skycell has had, from 1"),
+    *(
+        _column(item.name, Integer, nullable=True, comment=f"{item.comment}; null when no exposure is left")
+        for item in _extent_columns()
+    ),
+    _column("recorded_at", DateTime(True), comment="Transaction time at which it came into force, UTC"),
+    comment="Every common subarray a skycell has had; kept by triggers on mvm.placement.",
 )
 
 ingest_failure = Table(

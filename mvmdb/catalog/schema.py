@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -15,6 +17,7 @@ from mvmdb.catalog.models import (
     SCHEMA,
     layer_scale,
     projection_cell,
+    projection_core,
     ring,
     sql_object,
     tessellation,
@@ -24,6 +27,7 @@ from mvmdb.catalog.types import SKY_SRID, SPHERE_RADIUS_M
 from mvmdb.errors import CatalogError, FrozenTessellationError, SchemaVersionError
 from mvmdb.names import N_SKYCELLS_PER_SIDE
 from mvmdb.sky.grid import projection_cell_grid
+from mvmdb.sky.primary import core_parts
 from mvmdb.sky.tessellation import (
     SKYCELL_PIX,
     SKYCELL_STEP_PIX,
@@ -98,6 +102,7 @@ def upgrade(engine: Engine) -> None:
         command.upgrade(migration_config(connection), "head")
         _register_tessellation(connection)
         _create_objects(connection)
+        _begin_history(connection)
 
 
 def _create_extensions(engine: Engine) -> None:
@@ -189,16 +194,18 @@ def _register_tessellation(connection: Connection) -> None:
         insert_or(layer_scale).on_conflict_do_nothing(),
         [dict(zip(("instrument", "detector", "scale"), row, strict=True)) for row in LAYER_SCALES],
     )
-    if connection.execute(select(tessellation.c.definition_sha256)).first() is not None:
-        return
-    _register_planes(connection)
-    connection.execute(
-        insert(ring), [{**vars(item), "srid": FIRST_RING_SRID + item.ring} for item in rings()]
-    )
-    connection.execute(
-        insert(projection_cell), [_projection_cell_row(cell.projection_cell) for cell in projection_cells()]
-    )
-    connection.execute(insert(tessellation).values(definition_sha256=definition_sha256()))
+    if connection.execute(select(tessellation.c.definition_sha256)).first() is None:
+        _register_planes(connection)
+        connection.execute(
+            insert(ring), [{**vars(item), "srid": FIRST_RING_SRID + item.ring} for item in rings()]
+        )
+        connection.execute(
+            insert(projection_cell),
+            [_projection_cell_row(cell.projection_cell) for cell in projection_cells()],
+        )
+        connection.execute(insert(tessellation).values(definition_sha256=definition_sha256()))
+    if connection.execute(select(projection_core.c.part)).first() is None:
+        connection.execute(insert(projection_core), _projection_core_rows())
 
 
 def _register_planes(connection: Connection) -> None:
@@ -234,6 +241,31 @@ def _projection_cell_row(number: int) -> dict[str, object]:
         "dec_deg": cell.dec_deg,
         "area": area,
     }
+
+
+def _projection_core_rows() -> list[dict[str, object]]:
+    """Return the rows of the cores, the parts of a cell numbered from 1."""
+    n_parts: Counter[int] = Counter()
+    rows = []
+    for core in core_parts():
+        n_parts[core.projection_cell] += 1
+        corners = [f"{x!r} {y!r}" for x, y in core.polygon.tolist()]
+        shape = f"POLYGON(({','.join([*corners, corners[0]])}))"
+        rows.append(
+            {"projection_cell": core.projection_cell, "part": n_parts[core.projection_cell], "shape": shape}
+        )
+    return rows
+
+
+def _begin_history(connection: Connection) -> None:
+    """Record the extents in force in a database that was made before their history was kept."""
+    connection.execute(
+        text(
+            "insert into mvm.extent_revision (projection_cell, x, y, revision, x0, y0, x1, y1, recorded_at)"
+            " select projection_cell, x, y, 1, x0, y0, x1, y1, now() from mvm.skycell_extent"
+            " where not exists (select from mvm.extent_revision)"
+        )
+    )
 
 
 def schema_matches(connection: Connection) -> bool:

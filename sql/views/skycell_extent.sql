@@ -1,14 +1,13 @@
 -- The common subarray: the smallest box of whole pixels that holds the footprints of all members, whatever their layer.
--- The envelope of a union is the envelope of its pieces, so nothing is merged. A pixel counts when a footprint enters it
--- by more than 1e-5 pixel, so that an edge on a pixel border does not add a row for the last digit's sake.
--- requires: views/skycell_member
+-- The envelope of a union is the envelope of its pieces, so nothing is merged.
+-- requires: views/skycell_member, functions/first_pixel, functions/end_pixel
 create view mvm.skycell_extent as
 select
   piece.skycell,
-  floor(min(ST_XMin(piece.shape)) + 0.50001)::integer - (piece.x - 1) * 21442 as x0,
-  floor(min(ST_YMin(piece.shape)) + 0.50001)::integer - (piece.y - 1) * 21442 as y0,
-  ceil(max(ST_XMax(piece.shape)) + 0.49999)::integer - (piece.x - 1) * 21442 as x1,
-  ceil(max(ST_YMax(piece.shape)) + 0.49999)::integer - (piece.y - 1) * 21442 as y1,
+  mvm.first_pixel(min(ST_XMin(piece.shape)), piece.x) as x0,
+  mvm.first_pixel(min(ST_YMin(piece.shape)), piece.y) as y0,
+  mvm.end_pixel(max(ST_XMax(piece.shape)), piece.x) as x1,
+  mvm.end_pixel(max(ST_YMax(piece.shape)), piece.y) as y1,
   count(*) as n_exposures,
   piece.projection_cell,
   piece.x,

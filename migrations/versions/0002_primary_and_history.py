@@ -1,0 +1,222 @@
+"""The sky that each projection cell owns, and every extent a skycell has had."""
+
+import sqlalchemy as sa
+from alembic import op
+from geoalchemy2 import Geometry
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+# A footprint never changes under its exposure_id: a placement comes when the exposure enters force, and goes
+# when it leaves it. Other updates of an exposure (its path) leave the placements alone.
+PLACE_EXPOSURES = """
+create or replace function mvm.place_exposures() returns trigger
+language plpgsql
+set search_path = mvm, public, pg_temp
+as $$
+begin
+  if tg_op = 'UPDATE' then
+    delete from mvm.placement as p using changed as c
+    where p.exposure_id = c.exposure_id and not (c.is_current and c.exclusion is null);
+  end if;
+  insert into mvm.placement (exposure_id, projection_cell, shape)
+  select e.exposure_id, cell.projection_cell, mvm.cell_pixel_of_sky(e.footprint::geometry, cell.ra_deg, ring.srid)
+  from changed as e
+  join mvm.projection_cell as cell on ST_Intersects(e.footprint, cell.area)
+  join mvm.ring on ring.ring = cell.ring
+  where e.is_current and e.exclusion is null
+  on conflict do nothing;
+  return null;
+end
+$$;
+"""
+
+# Columns and rows of skycells that a placement may reach: at most a few, by arithmetic.
+SKYCELLS_OF = """
+    cross join lateral generate_series(
+      greatest(1, floor((ST_XMin(p.shape) - 21953.5) / 21442)::integer + 2),
+      least(21, ceil((ST_XMax(p.shape) + 0.5) / 21442)::integer)
+    ) as x (x)
+    cross join lateral generate_series(
+      greatest(1, floor((ST_YMin(p.shape) - 21953.5) / 21442)::integer + 2),
+      least(21, ceil((ST_YMax(p.shape) + 0.5) / 21442)::integer)
+    ) as y (y)
+    where ST_Intersects(p.shape, mvm.skycell_box(x.x, y.y, 1e-5))
+"""
+
+# The revision in force, and the one before it.
+LATEST = """
+  left join lateral (
+    select r.revision, r.recorded_at, r.x0, r.y0, r.x1, r.y1
+    from mvm.extent_revision as r
+    where r.projection_cell = g.projection_cell and r.x = g.x and r.y = g.y
+    order by r.revision desc
+    limit 1
+  ) as l on true
+  left join mvm.extent_revision as f
+    on f.projection_cell = g.projection_cell and f.x = g.x and f.y = g.y and f.revision = l.revision - 1
+"""
+
+# One transaction makes at most one revision of an extent: what it recorded itself it corrects, and takes back
+# when in the end nothing has changed.
+STORE = """
+  , taken_back as (
+    delete from mvm.extent_revision as r
+    using new_extent as n
+    where n.as_before and r.projection_cell = n.projection_cell and r.x = n.x and r.y = n.y and r.revision = n.revision
+  )
+  insert into mvm.extent_revision (projection_cell, x, y, revision, x0, y0, x1, y1, recorded_at)
+  select n.projection_cell, n.x, n.y, n.revision, n.x0, n.y0, n.x1, n.y1, now()
+  from new_extent as n
+  where not n.as_before
+  on conflict (projection_cell, x, y, revision) do update
+    set x0 = excluded.x0, y0 = excluded.y0, x1 = excluded.x1, y1 = excluded.y1;
+"""
+
+REVISION = "coalesce(l.revision, 0) + (l.recorded_at is distinct from now())::integer as revision"
+
+RECORD_GROWN_EXTENTS = f"""
+create function mvm.record_grown_extents() returns trigger
+language plpgsql
+set search_path = mvm, public, pg_temp
+as $$
+begin
+  lock table mvm.extent_revision in share row exclusive mode;
+  with new_extent as materialized (
+  select
+    g.projection_cell, g.x, g.y, {REVISION},
+    least(l.x0, g.x0) as x0, least(l.y0, g.y0) as y0, greatest(l.x1, g.x1) as x1, greatest(l.y1, g.y1) as y1,
+    l.recorded_at is not distinct from now()
+      and (f.x0, f.y0, f.x1, f.y1) is not distinct from
+        (least(l.x0, g.x0), least(l.y0, g.y0), greatest(l.x1, g.x1), greatest(l.y1, g.y1)) as as_before
+  from (
+    select
+      piece.projection_cell, piece.x, piece.y,
+      mvm.first_pixel(min(ST_XMin(piece.shape)), piece.x) as x0,
+      mvm.first_pixel(min(ST_YMin(piece.shape)), piece.y) as y0,
+      mvm.end_pixel(max(ST_XMax(piece.shape)), piece.x) as x1,
+      mvm.end_pixel(max(ST_YMax(piece.shape)), piece.y) as y1
+    from (
+      select p.projection_cell, x.x, y.y, ST_ClipByBox2D(p.shape, mvm.skycell_box(x.x, y.y)::box2d) as shape
+      from added as p {SKYCELLS_OF}
+    ) as piece
+    where not ST_IsEmpty(piece.shape)
+    group by piece.projection_cell, piece.x, piece.y
+  ) as g
+  {LATEST}
+  where l.x0 is null or g.x0 < l.x0 or g.y0 < l.y0 or g.x1 > l.x1 or g.y1 > l.y1
+  ) {STORE}
+  return null;
+end
+$$;
+
+comment on function mvm.record_grown_extents() is
+  'Keeps mvm.extent_revision: a new placement can only make an extent grow, so the old one and the new piece decide';
+
+create trigger extent_grows after insert on mvm.placement
+  referencing new table as added for each statement execute function mvm.record_grown_extents();
+"""
+
+RECORD_SHRUNK_EXTENTS = f"""
+create function mvm.record_shrunk_extents() returns trigger
+language plpgsql
+set search_path = mvm, public, pg_temp
+as $$
+begin
+  lock table mvm.extent_revision in share row exclusive mode;
+  with new_extent as materialized (
+  select
+    g.projection_cell, g.x, g.y, {REVISION}, e.x0, e.y0, e.x1, e.y1,
+    l.recorded_at is not distinct from now()
+      and (f.x0, f.y0, f.x1, f.y1) is not distinct from (e.x0, e.y0, e.x1, e.y1) as as_before
+  from (select distinct p.projection_cell, x.x, y.y from removed as p {SKYCELLS_OF}) as g
+  left join lateral mvm.skycell_extent(mvm.skycell_name(g.projection_cell, g.x, g.y)) as e on true
+  {LATEST}
+  where (l.x0, l.y0, l.x1, l.y1) is distinct from (e.x0, e.y0, e.x1, e.y1)
+  ) {STORE}
+  return null;
+end
+$$;
+
+comment on function mvm.record_shrunk_extents() is
+  'Keeps mvm.extent_revision: where a placement has gone, the extent is what is left';
+
+create trigger extent_shrinks after delete on mvm.placement
+  referencing old table as removed for each statement execute function mvm.record_shrunk_extents();
+"""
+
+
+def upgrade() -> None:
+    """Add the cores of the projection cells and the history of the extents."""
+    op.create_table(
+        "projection_core",
+        sa.Column(
+            "projection_cell", sa.Integer(), nullable=False, comment="Projection cell that owns the part"
+        ),
+        sa.Column(
+            "part", sa.Integer(), autoincrement=False, nullable=False, comment="Number of the part, from 1"
+        ),
+        sa.Column(
+            "shape",
+            Geometry("POLYGON", srid=-1, spatial_index=False),
+            nullable=False,
+            comment="Convex part in 0-based fine pixels of the projection cell",
+        ),
+        sa.ForeignKeyConstraint(
+            ["projection_cell"],
+            ["mvm.projection_cell.projection_cell"],
+            name=op.f("projection_core_projection_cell_fkey"),
+        ),
+        sa.PrimaryKeyConstraint("projection_cell", "part", name=op.f("projection_core_pkey")),
+        schema="mvm",
+        comment="The sky that each projection cell owns; together the parts cover the sky exactly once.",
+    )
+    op.create_table(
+        "extent_revision",
+        sa.Column("projection_cell", sa.Integer(), nullable=False, comment="Projection cell of the skycell"),
+        sa.Column(
+            "x", sa.Integer(), nullable=False, comment="Column of the skycell in the projection cell, from 1"
+        ),
+        sa.Column(
+            "y", sa.Integer(), nullable=False, comment="Row of the skycell in the projection cell, from 1"
+        ),
+        sa.Column(
+            "revision", sa.Integer(), nullable=False, comment="Counts the extents the skycell has had, from 1"
+        ),
+        *(
+            sa.Column(name, sa.Integer(), nullable=True, comment=f"{meaning}; null when no exposure is left")
+            for name, meaning in (
+                ("x0", "First column of the common subarray, 0-based fine pixels of the skycell"),
+                ("y0", "First row of the common subarray, 0-based fine pixels of the skycell"),
+                ("x1", "Column after the last, 0-based fine pixels of the skycell (half-open)"),
+                ("y1", "Row after the last, 0-based fine pixels of the skycell (half-open)"),
+            )
+        ),
+        sa.Column(
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="Transaction time at which it came into force, UTC",
+        ),
+        sa.ForeignKeyConstraint(
+            ["projection_cell"],
+            ["mvm.projection_cell.projection_cell"],
+            name=op.f("extent_revision_projection_cell_fkey"),
+        ),
+        sa.PrimaryKeyConstraint("projection_cell", "x", "y", "revision", name=op.f("extent_revision_pkey")),
+        schema="mvm",
+        comment="Every common subarray a skycell has had; kept by triggers on mvm.placement.",
+    )
+    op.execute(PLACE_EXPOSURES)
+    op.execute(RECORD_GROWN_EXTENTS)
+    op.execute(RECORD_SHRUNK_EXTENTS)
+
+
+def downgrade() -> None:
+    """Remove both; the trigger of 0001 goes on as it is here, which only leaves more placements alone."""
+    op.execute("drop trigger extent_grows on mvm.placement; drop trigger extent_shrinks on mvm.placement")
+    op.execute("drop function mvm.record_grown_extents(); drop function mvm.record_shrunk_extents()")
+    op.drop_table("extent_revision", schema="mvm")
+    op.drop_table("projection_core", schema="mvm")

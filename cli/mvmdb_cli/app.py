@@ -9,7 +9,7 @@ import typer
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, database, demo
+from mvmdb_cli import ask, build, coverage, database, demo
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -23,7 +23,7 @@ app = typer.Typer(
 app.add_typer(database.app, name="db")
 app.command("ingest")(build.ingest)
 app.add_typer(build.layer_app, name="layer")
-app.command("coverage", context_settings=NEGATIVE_NUMBERS)(ask.coverage)
+app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.add_typer(ask.skycell_app, name="skycell")
 app.add_typer(ask.exposure_app, name="exposure")
 app.add_typer(ask.product_app, name="product")

@@ -14,7 +14,7 @@ from mvmdb.catalog.exposures import (
     list_skycells,
 )
 from mvmdb.catalog.layers import find_extent, list_layers
-from mvmdb.catalog.positions import list_coverage, list_skycells_at
+from mvmdb.catalog.positions import find_primary_skycell, list_skycells_at
 from mvmdb.catalog.products import (
     find_product,
     list_exposure_products,
@@ -24,7 +24,8 @@ from mvmdb.catalog.products import (
 from mvmdb.errors import EmptyLayerError, NameFormatError
 from mvmdb.names import ProductName, SkycellName, parse_rootname
 from mvmdb.sky.grid import TanGrid, skycell_grid
-from mvmdb_cli.output import Csv, Json, plain, print_facts, print_json, print_rows
+from mvmdb_cli.coverage import EXPOSURE_COLUMNS
+from mvmdb_cli.output import Form, Format, Json, plain, print_facts, print_json, print_rows
 from mvmdb_cli.positions import NEGATIVE_NUMBERS, Declination, RightAscension, parse_position
 from mvmdb_cli.session import asking
 
@@ -32,18 +33,6 @@ skycell_app = typer.Typer(no_args_is_help=True, help="Skycells: by position or b
 exposure_app = typer.Typer(no_args_is_help=True, help="Exposures in the database.")
 product_app = typer.Typer(no_args_is_help=True, help="Products: the files that builds published.")
 
-_EXPOSURE_COLUMNS = {
-    "exposure": "exposure",
-    "instrument": "instrument",
-    "detector": "detector",
-    "filter": "filter",
-    "exptime_s:.1f": "exptime/s",
-    "start_mjd:.3f": "start/MJD",
-    "proposal_id": "proposal",
-    "target_name": "target",
-    "wcsname": "wcsname",
-    "exclusion": "excluded",
-}
 LAYER_COLUMNS = {
     "layer": "layer",
     "n_exposures": "exposures",
@@ -66,42 +55,31 @@ _PROVENANCE_COLUMNS = {
 }
 
 
-def coverage(
+@skycell_app.command("at", context_settings=NEGATIVE_NUMBERS)
+def skycell_at(
     ra: RightAscension,
     dec: Declination,
-    radius_arcsec: Annotated[
-        float, typer.Option("--radius", min=0, help="Also within this many arcsec.")
-    ] = 0.0,
-    excluded: Annotated[bool, typer.Option("--excluded", help="Also exposures that enter no layer.")] = False,
+    primary: Annotated[bool, typer.Option("--primary", help="Only the one that owns the position.")] = False,
     as_json: Json = False,
-    as_csv: Csv = False,
+    form: Form = Format.TABLE,
 ) -> None:
-    """List the exposures that light a position.
-
-    Example: `mvmdb coverage 03:32:10 -27:43:00 --radius 5`
-    """
-    ra_deg, dec_deg = parse_position(ra, dec)
-    with asking() as connection:
-        rows = list_coverage(connection, ra_deg, dec_deg, radius_arcsec=radius_arcsec, with_excluded=excluded)
-    print_rows(rows, _EXPOSURE_COLUMNS, as_json=as_json, as_csv=as_csv)
-
-
-@skycell_app.command("at", context_settings=NEGATIVE_NUMBERS)
-def skycell_at(ra: RightAscension, dec: Declination, as_json: Json = False, as_csv: Csv = False) -> None:
     """List the skycells that hold a position, nearest projection-cell centre first.
 
     Example: `mvmdb skycell at 180.9 27.9`
     """
     ra_deg, dec_deg = parse_position(ra, dec)
     with asking() as connection:
-        rows = list_skycells_at(connection, ra_deg, dec_deg)
+        if primary:
+            rows = [find_primary_skycell(connection, ra_deg, dec_deg)]
+        else:
+            rows = list_skycells_at(connection, ra_deg, dec_deg)
     headings = {
         "skycell": "skycell",
         "x_pix:.2f": "x/pixel",
         "y_pix:.2f": "y/pixel",
         "offset_deg:.4f": "offset/deg",
     }
-    print_rows(rows, headings, as_json=as_json, as_csv=as_csv)
+    print_rows(rows, headings, form=form, as_json=as_json)
 
 
 @skycell_app.command("show")
@@ -129,7 +107,7 @@ def skycell_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: 
         print_json({**facts, "layers": layers})
         return
     print_facts({name: _one_line(plain(value)) for name, value in facts.items()})
-    print_rows(layers, LAYER_COLUMNS, as_json=False, as_csv=False)
+    print_rows(layers, LAYER_COLUMNS)
 
 
 def _grid_facts(grid: TanGrid) -> dict[str, object]:
@@ -157,7 +135,7 @@ def exposure_list(
         bool, typer.Option("--failed", help="Files that could not be ingested, instead.")
     ] = False,
     as_json: Json = False,
-    as_csv: Csv = False,
+    form: Form = Format.TABLE,
 ) -> None:
     """List the exposures in the database, in order of time.
 
@@ -166,12 +144,12 @@ def exposure_list(
     with asking() as connection:
         if failed:
             headings = {"file_path": "file", "error": "error", "keyword": "keyword", "message": "message"}
-            print_rows(list_failures(connection), headings, as_json=as_json, as_csv=as_csv)
+            print_rows(list_failures(connection), headings, form=form, as_json=as_json)
             return
         name = str(SkycellName.parse(skycell)) if skycell else None
         rows = list_exposures(connection, excluded=excluded or None, skycell=name)
-    columns = {**_EXPOSURE_COLUMNS, "exclusion_detail": "because"} if excluded else _EXPOSURE_COLUMNS
-    print_rows(rows, columns, as_json=as_json, as_csv=as_csv)
+    columns = {**EXPOSURE_COLUMNS, "exclusion_detail": "because"} if excluded else EXPOSURE_COLUMNS
+    print_rows(rows, columns, form=form, as_json=as_json)
 
 
 @exposure_app.command("show")
@@ -199,14 +177,14 @@ def exposure_show(
         "file_type": "type",
         "ingested_at": "ingested",
     }
-    print_rows(revisions, {**headings, "file_path": "file"}, as_json=False, as_csv=False)
+    print_rows(revisions, {**headings, "file_path": "file"})
 
 
 @product_app.command("list")
 def product_list(
     skycell: Annotated[str | None, typer.Argument(metavar="[SKYCELL]")] = None,
     as_json: Json = False,
-    as_csv: Csv = False,
+    form: Form = Format.TABLE,
 ) -> None:
     """List the products, of one skycell or of all.
 
@@ -225,7 +203,7 @@ def product_list(
         "coverage_fraction:.4f": "npixfrac",
         "published_utc": "published",
     }
-    print_rows(rows, headings, as_json=as_json, as_csv=as_csv)
+    print_rows(rows, headings, form=form, as_json=as_json)
 
 
 @product_app.command("show")
@@ -241,7 +219,7 @@ def product_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: 
         print_json({**plain(product), "inputs": inputs})
         return
     print_facts(plain(product))
-    print_rows(inputs, _PROVENANCE_COLUMNS, as_json=False, as_csv=False)
+    print_rows(inputs, _PROVENANCE_COLUMNS)
 
 
 def provenance(
@@ -249,7 +227,7 @@ def provenance(
         str, typer.Argument(metavar="NAME", help="A product's file name or an exposure's root name.")
     ],
     as_json: Json = False,
-    as_csv: Csv = False,
+    form: Form = Format.TABLE,
 ) -> None:
     """Show where a product came from, or where an exposure went.
 
@@ -265,7 +243,7 @@ def provenance(
             find_exposure(connection, rootname)
             rows = list_exposure_products(connection, rootname)
     columns = _PROVENANCE_COLUMNS if _is_product(name) else {"product": "product", **_PROVENANCE_COLUMNS}
-    print_rows(rows, columns, as_json=as_json, as_csv=as_csv)
+    print_rows(rows, columns, form=form, as_json=as_json)
 
 
 def _is_product(name: str) -> bool:

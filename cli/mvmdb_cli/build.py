@@ -18,7 +18,7 @@ from mvmdb.pipeline.ingest import IngestResult, find_exposure_files, ingest_file
 from mvmdb.pipeline.plan import LayerTask, plan_skycell
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
-from mvmdb_cli.output import Csv, Json, print_facts, print_json, print_rows, progress, talk
+from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress, talk
 from mvmdb_cli.session import asking, opened
 
 layer_app = typer.Typer(no_args_is_help=True, help="Layers: one detector and filter of one skycell.")
@@ -74,7 +74,7 @@ def _summarise(results: list[IngestResult]) -> None:
 def layer_list(
     skycell: Annotated[str | None, typer.Argument(metavar="[SKYCELL]")] = None,
     as_json: Json = False,
-    as_csv: Csv = False,
+    form: Form = Format.TABLE,
 ) -> None:
     """List the layers of a skycell, or the skycells that have layers.
 
@@ -83,10 +83,10 @@ def layer_list(
     with asking() as connection:
         if skycell is None:
             headings = {"skycell": "skycell", "n_layers": "layers", "n_exposures": "exposures"}
-            print_rows(list_skycells_with_layers(connection), headings, as_json=as_json, as_csv=as_csv)
+            print_rows(list_skycells_with_layers(connection), headings, form=form, as_json=as_json)
             return
         rows = list_layers(connection, SkycellName.parse(skycell))
-    print_rows(rows, LAYER_COLUMNS, as_json=as_json, as_csv=as_csv)
+    print_rows(rows, LAYER_COLUMNS, form=form, as_json=as_json)
 
 
 @layer_app.command("plan")
@@ -117,7 +117,7 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
             "start_mjd:.3f": "start/MJD",
             "wcsname": "wcsname",
         }
-        print_rows(task.plan.inputs, headings, as_json=False, as_csv=False)
+        print_rows(task.plan.inputs, headings)
         typer.echo()
 
 
@@ -196,7 +196,7 @@ def _report(results: list[BuildResult], as_json: bool) -> None:
         "n_inputs": "inputs",
         "file_path": "file",
     }
-    print_rows(results, headings, as_json=as_json, as_csv=False)
+    print_rows(results, headings, as_json=as_json)
     failures = [result for result in results if result.outcome == "failed"]
     if failures:
         raise typer.Exit(failures[0].exit_code or MosaicError.exit_code)

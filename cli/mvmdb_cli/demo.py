@@ -110,7 +110,7 @@ def _report(
         "area_arcmin2:.2f": "area/arcmin2",
         "product": "product",
     }
-    print_rows(layers, headings, as_json=False, as_csv=False)
+    print_rows(layers, headings)
     for result in built:
         if result.outcome == "failed":
             typer.echo(f"failed: {result.layer}: {result.reason}", err=True)

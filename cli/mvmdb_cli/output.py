@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +16,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from mvmdb.files import results
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs (docs/json.md).")]
-Csv = Annotated[bool, typer.Option("--csv", help="Print CSV for programs.")]
+
+
+class Format(StrEnum):
+    """The forms in which rows can be printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    VOTABLE = "votable"
+    PARQUET = "parquet"
+    DS9 = "ds9"
+
+
+Form = Annotated[
+    Format, typer.Option("--format", help="How to print the rows; redirect to a file as you like.")
+]
 
 talk = Console(stderr=True)
 """Where progress, hints and errors go, so that stdout holds results only."""
@@ -39,7 +56,9 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
 
 
-def print_rows(rows: Sequence[Any], columns: Mapping[str, str], *, as_json: bool, as_csv: bool) -> None:
+def print_rows(
+    rows: Sequence[Any], columns: Mapping[str, str], *, form: Format = Format.TABLE, as_json: bool = False
+) -> None:
     """Print dataclass rows: every field for programs, chosen columns for people.
 
     Parameters
@@ -48,22 +67,25 @@ def print_rows(rows: Sequence[Any], columns: Mapping[str, str], *, as_json: bool
         Dataclass instances of one class.
     columns
         Heading by field name, in the order of the table; ``"exptime_s:.0f"`` names a field and its format.
-    as_json, as_csv
-        The form for programs; a table otherwise.
+    form, as_json
+        The form; ``as_json`` is short for JSON.
     """
-    if as_json:
+    if as_json or form is Format.JSON:
         print_json(list(rows))
-    elif as_csv:
-        _print_csv(rows)
-    else:
+    elif form is Format.TABLE:
         _print_table(rows, columns)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(_file_content([plain(row) for row in rows], columns, form))
 
 
-def _print_csv(rows: Sequence[Any]) -> None:
-    if rows:
-        writer = csv.DictWriter(sys.stdout, list(plain(rows[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(plain(row) for row in rows)
+def _file_content(rows: list[dict[str, Any]], columns: Mapping[str, str], form: Format) -> bytes:
+    names = list(rows[0]) if rows else [column.partition(":")[0] for column in columns]
+    if form is Format.CSV:
+        return results.as_csv(rows)
+    if form is Format.DS9:
+        return results.as_ds9(rows)
+    return results.as_votable(rows, names) if form is Format.VOTABLE else results.as_parquet(rows, names)
 
 
 def _print_table(rows: Sequence[Any], columns: Mapping[str, str]) -> None:

@@ -83,7 +83,9 @@ def skycell_at(
 
 
 @skycell_app.command("show")
-def skycell_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False) -> None:
+def skycell_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Like p1889x07y19.")], as_json: Json = False
+) -> None:
     """Show a skycell: its WCS, its common subarray and its layers.
 
     Example: `mvmdb skycell show p1889x07y19`
@@ -154,7 +156,8 @@ def exposure_list(
 
 @exposure_app.command("show")
 def exposure_show(
-    rootname: Annotated[str, typer.Argument(metavar="ROOTNAME")], as_json: Json = False
+    rootname: Annotated[str, typer.Argument(metavar="ROOTNAME", help="Like ib6o03n9q.")],
+    as_json: Json = False,
 ) -> None:
     """Show an exposure: its facts, its revisions, the skycells it reaches, the products it went into.
 
@@ -182,7 +185,9 @@ def exposure_show(
 
 @product_app.command("list")
 def product_list(
-    skycell: Annotated[str | None, typer.Argument(metavar="[SKYCELL]")] = None,
+    skycell: Annotated[
+        str | None, typer.Argument(metavar="SKYCELL", help="Only of this skycell, like p1889x07y19.")
+    ] = None,
     as_json: Json = False,
     form: Form = Format.TABLE,
 ) -> None:
@@ -207,7 +212,10 @@ def product_list(
 
 
 @product_app.command("show")
-def product_show(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False) -> None:
+def product_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="File name of a product.")],
+    as_json: Json = False,
+) -> None:
     """Show a product: file, statistics, recipe, and what went into it.
 
     Example: `mvmdb product show hst_skycell-p1889x07y19_wfc3_ir_f160w_all_drz.fits`

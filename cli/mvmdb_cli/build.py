@@ -25,7 +25,7 @@ layer_app = typer.Typer(no_args_is_help=True, help="Layers: one detector and fil
 
 Skycell = Annotated[str, typer.Argument(metavar="SKYCELL", help="Like p1889x07y19.")]
 Layer = Annotated[
-    str | None, typer.Argument(metavar="[LAYER]", help="Like wfc3_ir_f160w_coarse; all if left out.")
+    str | None, typer.Argument(metavar="LAYER", help="Like wfc3_ir_f160w_coarse; all if left out.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes (MVMDB_WORKERS).")]
@@ -72,7 +72,9 @@ def _summarise(results: list[IngestResult]) -> None:
 
 @layer_app.command("list")
 def layer_list(
-    skycell: Annotated[str | None, typer.Argument(metavar="[SKYCELL]")] = None,
+    skycell: Annotated[
+        str | None, typer.Argument(metavar="SKYCELL", help="Only of this skycell, like p1889x07y19.")
+    ] = None,
     as_json: Json = False,
     form: Form = Format.TABLE,
 ) -> None:

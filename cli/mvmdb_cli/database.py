@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import typer
+from sqlalchemy.engine import make_url
 
 from mvmdb import cluster
 from mvmdb.catalog.engine import connect
-from mvmdb.catalog.schema import is_current, upgrade
+from mvmdb.catalog.schema import is_current
 from mvmdb.errors import InputError
 from mvmdb.pipeline.database import database_url, open_catalog
 from mvmdb.settings import Settings, load_settings
@@ -55,13 +56,20 @@ def status(as_json: Json = False) -> None:
     """
     settings = load_settings()
     if settings.database_url is not None:
-        engine = connect(settings.database_url)
-        facts: dict[str, Any] = {"managed": False, "running": True, "url": _without_password(engine.url)}
+        facts: dict[str, Any] = {"managed": False, "running": True, "url": _shown(settings.database_url)}
     else:
         facts = {"managed": True, **asdict(cluster.status(settings.home))}
     if facts["running"]:
-        facts["schema_current"] = is_current(connect(database_url(settings)))
+        facts["schema_current"] = _schema_is_current(database_url(settings))
     _show({**facts, "products_dir": settings.products_dir}, as_json)
+
+
+def _schema_is_current(url: str) -> bool:
+    engine = connect(url)
+    try:
+        return is_current(engine)
+    finally:
+        engine.dispose()
 
 
 @app.command("upgrade")
@@ -70,8 +78,7 @@ def upgrade_schema(as_json: Json = False) -> None:
 
     Example: `mvmdb db upgrade`
     """
-    url = database_url(load_settings())
-    upgrade(connect(url))
+    open_catalog(load_settings()).dispose()
     status(as_json)
 
 
@@ -90,8 +97,9 @@ def url(as_json: Json = False) -> None:
         typer.echo(address)
 
 
-def _without_password(address: Any) -> str:
-    return str(address.render_as_string(hide_password=True))
+def _shown(url: str) -> str:
+    """Return a URL without its password."""
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def _show(facts: dict[str, Any], as_json: bool) -> None:

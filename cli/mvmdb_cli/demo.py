@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -123,18 +126,19 @@ def _report(
 def _questions(products: list[ProductRow], elapsed_s: float) -> None:
     ra_deg, dec_deg = demo_position_deg()
     product = products[0].product if products else "PRODUCT"
+    program = "mvmdb" if shutil.which("mvmdb") else os.path.relpath(sys.argv[0])
     sql = "select skycell, layer, exptime_s from mvm.layer_depth where filter = 'F160W' and exptime_s > 2000"
     typer.echo(
         f"""
 Done in {elapsed_s:.0f} s. What you might ask next:
 
   Which exposures light the middle of the field?
-    mvmdb coverage {ra_deg:.5f} {dec_deg:.5f}
+    {program} coverage {ra_deg:.5f} {dec_deg:.5f}
 
   Where did this product come from?
-    mvmdb provenance {product}
+    {program} provenance {product}
 
   Where is there F160W deeper than 2 ks?
-    psql "$(mvmdb db url)" -c "{sql}"
+    psql "$({program} db url)" -c "{sql}"
 """
     )

@@ -143,14 +143,8 @@ def stage_product(
     )
 
 
-def publish_product(connection: Connection, build_id: str) -> list[str]:
-    """Make a staged product current, now that its file is in place.
-
-    Returns
-    -------
-    list of str
-        Files of superseded products that bear another name and have no row that needs them any more.
-    """
+def publish_product(connection: Connection, build_id: str) -> None:
+    """Make a staged product current, now that its file is in place; the former one is superseded."""
     staged = select(product).where(product.c.build_id == build_id, product.c.state == "staged")
     row = connection.execute(staged).one()
     former = update(product).where(
@@ -159,13 +153,22 @@ def publish_product(connection: Connection, build_id: str) -> list[str]:
         product.c.selection == row.selection,
         product.c.state == "current",
     )
-    replaced = (
-        connection.execute(former.values(state="superseded").returning(product.c.file_path)).scalars().all()
-    )
+    connection.execute(former.values(state="superseded"))
     current = update(product).where(product.c.product_id == row.product_id)
     connection.execute(current.values(state="current", published_at=func.clock_timestamp()))
     _finish(connection, build_id, outcome="published")
-    return [path for path in replaced if path != row.file_path]
+
+
+def list_replaced_files(connection: Connection, skycell: str, layer: str, selection: str) -> list[str]:
+    """Return files of superseded products that bear another name than the current one (drz against drc)."""
+    query = text(
+        "select distinct s.file_path from mvm.product as s"
+        " join mvm.product as c on c.skycell = s.skycell and c.layer = s.layer and c.selection = s.selection"
+        " where s.skycell = :skycell and s.layer = :layer and s.selection = :selection"
+        " and s.state = 'superseded' and c.state = 'current' and c.file_path <> s.file_path"
+    )
+    values = {"skycell": skycell, "layer": layer, "selection": selection}
+    return list(connection.execute(query, values).scalars())
 
 
 def list_running(connection: Connection) -> list[UnfinishedBuild]:

@@ -57,12 +57,19 @@ def catalog_errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        if error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError):
+        if error.connection_invalidated or _is_connection_lost(error.orig):
             hint = "is the server running? see `mvmdb db status` and MVMDB_DATABASE_URL"
             raise CatalogUnreachableError(_first_line(error), hint=hint) from error
         raise CatalogError(_first_line(error)) from error
     except DBAPIError as error:
         raise CatalogError(_first_line(error)) from error
+
+
+def _is_connection_lost(error: BaseException | None) -> bool:
+    """Tell a lost or refused connection from a statement that met a lock, a timeout or a full disk."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def _first_line(error: DBAPIError) -> str:

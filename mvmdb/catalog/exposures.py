@@ -17,8 +17,8 @@ from mvmdb.catalog.rows import columns_of, fetch, select_view, view
 from mvmdb.errors import UnknownObjectError
 from mvmdb.records import ChipFacts, ExposureFacts
 
-_RANK = {"flc": 1}
-"""An FLC (corrected for charge-transfer losses) outranks every other file of the same exposure."""
+_RANK = {"flc": 2, "flt": 1, "c0m": 1, "c0f": 1}
+"""Calibrated files outrank raw ones of an exposure, and an FLC (corrected for charge-transfer losses) all."""
 
 
 class Registration(StrEnum):

@@ -91,6 +91,7 @@ def build_layer(
     with builds.layer_lock(engine, str(skycell), str(layer), "all") as held:
         if not held:
             raise ConflictError(f"another process builds {layer} of {skycell}", {})
+        _remove_replaced(engine, str(skycell), str(layer), "all")
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer)
         task = as_forced(task) if force else task
@@ -125,7 +126,9 @@ def _build(engine: Engine, products_dir: Path, plan: LayerPlan, on_input: OnInpu
             )
     # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
     publish(staged)
-    _finish(engine, stamp.build_id)
+    with transaction(engine) as connection:
+        builds.publish_product(connection, stamp.build_id)
+    _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
     return file
 
 
@@ -157,10 +160,10 @@ def _remove_leftovers(directory: Path, build_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _finish(engine: Engine, build_id: str) -> None:
-    """Make a product current whose file is in place; remove files that only bore its former name."""
+def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -> None:
+    """Remove what superseded products of a layer left under another name."""
     with transaction(engine) as connection:
-        replaced = builds.publish_product(connection, build_id)
+        replaced = builds.list_replaced_files(connection, skycell, layer, selection)
     for path in replaced:
         Path(path).unlink(missing_ok=True)
 
@@ -181,11 +184,9 @@ def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
         with transaction(engine) as connection:
             if not (held and builds.is_running(connection, dead.build_id)):
                 return False
-        if dead.staged is not None and _is_in_place(dead.staged):
-            _finish(engine, dead.build_id)
-        else:
-            with transaction(engine) as connection:
-                builds.abandon_build(connection, dead.build_id)
+        done = dead.staged is not None and _is_in_place(dead.staged)
+        with transaction(engine) as connection:
+            (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
         _remove_leftovers(Path(dead.directory), dead.build_id)
         return True
 

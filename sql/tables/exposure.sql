@@ -53,6 +53,6 @@ comment on column mvm.exposure.exclusion_detail is 'Keyword and value behind the
 comment on column mvm.exposure.file_path is 'Where the file lay when it was last ingested, absolute path';
 comment on column mvm.exposure.file_type is 'flt, flc, c0m, ...: calibration level from the file name';
 comment on column mvm.exposure.file_sha256 is 'SHA-256 of the uncompressed FITS bytes';
-comment on column mvm.exposure.file_size_bytes is 'Size of the file as stored, bytes';
+comment on column mvm.exposure.file_size_bytes is 'Size of the uncompressed FITS bytes';
 comment on column mvm.exposure.footprint is 'Outlines of the chips on the sky, one polygon per chip, ICRS degrees';
 comment on column mvm.exposure.ingested_at is 'When this revision was recorded, UTC';

@@ -63,9 +63,9 @@ def test_pictures_can_be_opened(mvmdb: CommandLine, shown: str) -> None:
 
 def test_the_three_questions_have_answers(mvmdb: CommandLine, shown: str) -> None:
     """Every command that the demo proposes runs as printed and answers something."""
-    ra, dec = re.search(r"mvmdb coverage (\S+) (\S+)", shown).groups()
+    ra, dec = re.search(r" coverage (\S+) (\S+)", shown).groups()
     assert mvmdb.json("coverage", ra, dec)
-    product = re.search(r"mvmdb provenance (\S+)", shown).group(1)
+    product = re.search(r" provenance (\S+)", shown).group(1)
     assert mvmdb.json("provenance", product)
     query = re.search(r'psql .* -c "(.*)"', shown).group(1)
     assert mvmdb.sql(query.replace("> 2000", "> 500"))

@@ -53,7 +53,7 @@ def test_spellings_of_a_skycell(text: str) -> None:
         ("p1889x7y19", "is not a skycell name"),
         ("p1889x07y19_wfc3", "is not a skycell name"),
         ("", "is not a skycell name"),
-        ("p１８８９x07y19", "is not a skycell name"),
+        ("p\uff11889x07y19", "is not a skycell name"),
         ("p2644x07y19", "projection cell 2644 does not exist"),
         ("p1889x00y19", "skycell x00y19 does not exist"),
         ("p1889x07y22", "skycell x07y22 does not exist"),

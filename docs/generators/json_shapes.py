@@ -1,0 +1,236 @@
+"""What each command prints with ``--json``: the classes it prints, and objects put together from them.
+
+A test runs every command and holds its output against these shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
+from mvmdb.catalog.layers import LayerRow, SkycellRow
+from mvmdb.catalog.positions import CoverageRow, SkycellHit
+from mvmdb.catalog.products import ProductRow, ProvenanceRow
+from mvmdb.cluster import ClusterStatus
+from mvmdb.pipeline.build import BuildResult
+from mvmdb.pipeline.ingest import IngestResult
+from mvmdb.records import DrizzleParameters, LayerInput
+from mvmdb.sky.grid import PixelBox
+
+
+@dataclass(frozen=True)
+class PrivateDatabase(ClusterStatus):
+    """The private cluster and the schema in it."""
+
+    managed: bool
+    """Always true: mvmdb made the cluster."""
+    schema_current: bool
+    """The schema is this version's; absent while the cluster is stopped."""
+    products_dir: str
+    """Where product files are published."""
+
+
+@dataclass(frozen=True)
+class OwnDatabase:
+    """The server that MVMDB_DATABASE_URL names."""
+
+    managed: bool
+    """Always false: the server is yours."""
+    running: bool
+    """Always true; a server that cannot be reached is an error."""
+    url: str
+    """URL of the database, its password hidden."""
+    schema_current: bool
+    """The schema is this version's."""
+    products_dir: str
+    """Where product files are published."""
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """How to reach the database."""
+
+    url: str
+    """URL for psql and other clients; it holds the password, if there is one."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A north-up TAN grid as FITS keywords state it."""
+
+    crval_deg: list[float]
+    """CRVAL1 and CRVAL2, ICRS degrees."""
+    crpix: list[float]
+    """CRPIX1 and CRPIX2, FITS pixels (1-based)."""
+    scale_arcsec: float
+    """Side of a pixel at the tangent point."""
+    naxis: list[int]
+    """NAXIS1 and NAXIS2, pixels."""
+
+
+@dataclass(frozen=True)
+class SkycellShown:
+    """A skycell with its layers."""
+
+    skycell: str
+    """Name of the skycell."""
+    fine: Grid
+    """The whole skycell at 0.04 arcsec/pixel."""
+    coarse: Grid
+    """The whole skycell at 0.12 arcsec/pixel."""
+    extent: PixelBox | None
+    """The common subarray in fine pixels of the skycell; null where no exposure reaches."""
+    subarray: Grid | None
+    """The common subarray as a grid of its own."""
+    layers: list[LayerRow]
+    """Its layers, by name."""
+
+
+@dataclass(frozen=True)
+class ExposureShown(ExposureRow):
+    """An exposure with what follows from it."""
+
+    revisions: list[RevisionRow]
+    """Every content seen under this root name, oldest first."""
+    skycells: list[str]
+    """Skycells that it reaches."""
+    products: list[str]
+    """Current products that it went into."""
+
+
+@dataclass(frozen=True)
+class ProductShown(ProductRow):
+    """A product with its inputs."""
+
+    inputs: list[ProvenanceRow]
+    """Chips that went into it, in context-bit order."""
+
+
+@dataclass(frozen=True)
+class PlannedLayer:
+    """What a build of a layer would do."""
+
+    skycell: str
+    """Name of the skycell."""
+    layer: str
+    """Name of the layer."""
+    selection: str
+    """Rule of which exposures the layer takes; all = every one."""
+    status: str
+    """missing, stale or current."""
+    reason: str
+    """Why it is so."""
+    product: str
+    """File name of the product."""
+    writes: str
+    """Path of the product."""
+    extent: PixelBox
+    """The common subarray in fine pixels of the skycell."""
+    n_x_pix: int
+    """Columns of the arrays, at the scale of the layer."""
+    n_y_pix: int
+    """Rows of the arrays, at the scale of the layer."""
+    output_gb: float
+    """Size of SCI, WHT and CTX, 10^9 bytes."""
+    n_inputs: int
+    """Number of chips."""
+    exptime_s: float
+    """Sum of the exposure times."""
+    parameters: DrizzleParameters
+    """How the chips are combined."""
+    recipe_sha256: str
+    """SHA-256 of everything that determines the pixels."""
+    inputs: list[LayerInput]
+    """The chips in drizzle order."""
+
+
+@dataclass(frozen=True)
+class DemoShown:
+    """What the demo did."""
+
+    simulated: bool
+    """Always true: no telescope took these exposures."""
+    ingested: list[IngestResult]
+    """One entry per simulated exposure."""
+    built: list[BuildResult]
+    """One entry per layer."""
+    products: list[ProductRow]
+    """The products of the demo's skycell."""
+    pictures: list[str]
+    """PNG files, the colour picture last."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command prints in one case."""
+
+    command: str
+    shape: Any
+    case: str = ""
+    """When it prints this; always, if empty."""
+
+
+OUTPUTS = (
+    Output("ingest", list[IngestResult]),
+    Output("coverage", list[CoverageRow]),
+    Output("provenance", list[ProvenanceRow]),
+    Output("demo", DemoShown),
+    Output("db start", PrivateDatabase),
+    Output("db stop", ClusterStatus),
+    Output("db status", PrivateDatabase, "with the private cluster"),
+    Output("db status", OwnDatabase, "with MVMDB_DATABASE_URL"),
+    Output("db upgrade", PrivateDatabase, "with the private cluster"),
+    Output("db upgrade", OwnDatabase, "with MVMDB_DATABASE_URL"),
+    Output("db url", DatabaseAddress),
+    Output("layer list", list[LayerRow], "with SKYCELL"),
+    Output("layer list", list[SkycellRow], "without"),
+    Output("layer plan", list[PlannedLayer]),
+    Output("layer build", list[BuildResult]),
+    Output("layer build", list[PlannedLayer], "with --dry-run"),
+    Output("skycell at", list[SkycellHit]),
+    Output("skycell show", SkycellShown),
+    Output("exposure list", list[ExposureRow]),
+    Output("exposure list", list[FailureRow], "with --failed"),
+    Output("exposure show", ExposureShown),
+    Output("product list", list[ProductRow]),
+    Output("product show", ProductShown),
+)
+
+COLUMNS_OF: dict[type, tuple[str, ...]] = {
+    BuildResult: ("product",),
+    CoverageRow: ("current_exposure",),
+    ExposureRow: ("current_exposure",),
+    FailureRow: ("ingest_failure",),
+    IngestResult: ("current_exposure", "ingest_failure"),
+    LayerInput: ("exposure", "chip"),
+    LayerRow: ("layer_depth", "product"),
+    ProductRow: ("current_product",),
+    ProvenanceRow: ("product_provenance",),
+    RevisionRow: ("exposure",),
+    SkycellHit: ("skycell",),
+    SkycellRow: ("layer_member",),
+}
+"""Tables and views whose column comments say what a field means, where the class itself does not."""
+
+OTHER_MEANINGS: dict[tuple[type, str], str] = {
+    (BuildResult, "n_inputs"): "Number of chips",
+    (BuildResult, "reason"): "Why it was built or left alone, or what failed",
+    (BuildResult, "exit_code"): "Exit code of the error of a failed build, else 0",
+    (ClusterStatus, "data_dir"): "Directory of the database",
+    (ClusterStatus, "socket_dir"): "Directory of the server's unix socket",
+    (ClusterStatus, "log_file"): "What the server writes",
+    (DrizzleParameters, "kernel"): "How a pixel is spread over the output: square, turbo or point",
+    (DrizzleParameters, "pixfrac"): "Side of the shrunken pixel over the side of the pixel",
+    (DrizzleParameters, "weighting"): "exptime: the weight of a good pixel is its exposure time",
+    (PixelBox, "x0"): "First column, 0-based",
+    (PixelBox, "y0"): "First row, 0-based",
+    (PixelBox, "x1"): "Column after the last, 0-based",
+    (PixelBox, "y1"): "Row after the last, 0-based",
+    (SkycellHit, "x_pix"): "Column, 0-based fine pixels of the skycell, with fraction",
+    (SkycellHit, "y_pix"): "Row, 0-based fine pixels of the skycell, with fraction",
+    (SkycellHit, "offset_deg"): "Distance from the tangent point, degrees",
+    (SkycellRow, "n_layers"): "Number of layers",
+    (SkycellRow, "n_exposures"): "Number of exposures that reach it",
+}
+"""The meanings of fields that neither their class nor a column tells."""

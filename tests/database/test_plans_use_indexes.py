@@ -1,0 +1,151 @@
+"""The questions stay quick among many exposures: their plans go through the spatial indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from mvmdb.catalog.engine import connect, transaction
+from mvmdb.catalog.sqlfiles import sql_files
+from tests.support.database import cloned_database
+
+N_EXPOSURES = 20_000
+CROWDED = "p1889x07y19"
+"""One field in ten lies around this skycell."""
+
+# As ingest writes them, without the trip through Python: square footprints of 2 arcmin, all over the sky.
+MANY_EXPOSURES = """
+with centre as (
+  select
+    n,
+    case when n % 10 = 0 then -178.93 + 0.05 * (random() - 0.5) else 359 * random() - 179.5 end as lon,
+    case when n % 10 = 0 then 27.9 + 0.05 * (random() - 0.5)
+      else degrees(asin(1.98 * random() - 0.99)) end as lat
+  from generate_series(1, :n) as n
+), square as (
+  select n, ST_MakeEnvelope(-width_deg, -1 / 60.0, width_deg, 1 / 60.0, 104047) as shape, lon, lat
+  from centre
+  cross join lateral (select 1 / 60.0 / cosd(lat) as width_deg) as stretched
+)
+insert into mvm.exposure (
+  rootname, revision, is_current, visit, instrument, detector, filter, exptime_s, start_mjd, end_mjd,
+  target_name, file_path, file_type, file_sha256, file_size_bytes, footprint
+)
+select
+  'i' || lpad(n::text, 8, '0'), 1, true, 'itst00', 'wfc3', 'ir', 'f160w', 1000, 55000 + n, 55000 + n,
+  'ANY', '/archive/' || n, 'flt', n::text, 1, ST_Multi(ST_Translate(shape, lon, lat))::geography
+from square"""
+
+CHIPS = """
+insert into mvm.chip
+  (exposure_id, chip, part, hdu_index, n_x_pix, n_y_pix, pixel_scale_arcsec, bunit, gain_e_per_dn)
+select exposure_id, 1, 1, 1, 1014, 1014, 0.12825, 'ELECTRONS/S', 1 from mvm.exposure"""
+
+
+@pytest.fixture(scope="module")
+def crowded_engine(template_url: str) -> Iterator[Engine]:
+    """Database with many exposures, and the planner told about them."""
+    with cloned_database(template_url) as url:
+        engine = connect(url)
+        with transaction(engine) as connection:
+            connection.execute(text("select setseed(0.5)"))
+            connection.execute(text(MANY_EXPOSURES), {"n": N_EXPOSURES})
+            connection.execute(text(CHIPS))
+            connection.execute(text("analyze mvm.exposure, mvm.placement, mvm.chip"))
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def crowded(crowded_engine: Engine) -> Iterator[Connection]:
+    """Connection to the database with many exposures."""
+    with transaction(crowded_engine) as connection:
+        yield connection
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def explain(connection: Connection, question: str) -> list[dict[str, Any]]:
+    """Return the nodes of the plan of a question."""
+    [[answer]] = connection.execute(text(f"explain (format json, analyze, timing off) {question}")).all()
+    return list(nodes(answer[0]["Plan"]))
+
+
+PLACEMENT, FOOTPRINT, AREA = (
+    "placement_projection_cell_shape_idx",
+    "exposure_footprint_idx",
+    "projection_cell_area_idx",
+)
+
+QUESTIONS = {
+    f"select * from mvm.skycell_extent('{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_members('{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_depths('{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layers('{CROWDED}')": PLACEMENT,
+    "select * from mvm.layer_members('p0400x03y05')": PLACEMENT,
+    f"select * from mvm.layer_inputs('{CROWDED}', 'wfc3_ir_f160w')": PLACEMENT,
+    "select * from mvm.layer_inputs('p0400x03y05', 'wfc3_ir_f160w')": PLACEMENT,
+    "select * from mvm.layer_member where projection_cell = 1889 and x = 7 and y = 19": PLACEMENT,
+    "select * from mvm.skycell_extent where projection_cell = 1889 and x = 7 and y = 19": PLACEMENT,
+    "select * from mvm.coverage(181.07, 27.9)": FOOTPRINT,
+    "select * from mvm.coverage(10, -30)": FOOTPRINT,
+    "select * from mvm.coverage(10, -30, 60)": FOOTPRINT,
+    "select * from mvm.skycell_at(181.07, 27.9)": AREA,
+    "select * from mvm.skycell_at(10, -30)": AREA,
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_plan_uses_the_spatial_index(crowded: Connection, question: str) -> None:
+    plan = explain(crowded, question)
+    scanned = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
+    assert scanned & {"exposure", "placement", "projection_cell", "chip"} == set()
+    used = {node["Index Name"] for node in plan if "Index Name" in node}
+    assert QUESTIONS[question] in used
+    # A function that is not inlined would hide its plan.
+    assert {node.get("Function Name") for node in plan} & {file.name for file in sql_files()} == set()
+
+
+# What the tables themselves count, whatever the plan says; a prepared statement sends integers as int2.
+SCANS = "select relname, coalesce(seq_scan, 0) from pg_stat_xact_user_tables where schemaname = 'mvm'"
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_table_is_read_from_end_to_end(crowded: Connection, question: str) -> None:
+    before = dict(tuple(row) for row in crowded.execute(text(SCANS)))
+    crowded.execute(text(question)).all()
+    after = dict(tuple(row) for row in crowded.execute(text(SCANS)))
+    assert [
+        name for name in ("exposure", "placement", "projection_cell", "chip") if after[name] > before[name]
+    ] == []
+
+
+def test_plan_with_integers_of_the_client(crowded: Connection) -> None:
+    """psycopg sends small numbers as int2, which GiST has no operator for beside int4."""
+    before = dict(tuple(row) for row in crowded.execute(text(SCANS)))
+    raw = crowded.connection.driver_connection
+    assert raw is not None
+    query = "select count(*) from mvm.layer_member where projection_cell = %s and x = %s and y = %s"
+    with raw.cursor() as cursor:
+        plan = cursor.execute(f"explain (format json, analyze) {query}", (1889, 7, 19)).fetchone()[0][0][
+            "Plan"
+        ]
+    after = dict(tuple(row) for row in crowded.execute(text(SCANS)))
+    assert after["placement"] == before["placement"]
+    [scan] = [node for node in nodes(plan) if node.get("Index Name") == PLACEMENT]
+    assert "projection_cell" in scan["Index Cond"]
+    assert "shape" in scan["Index Cond"]
+
+
+def test_there_is_something_to_find(crowded: Connection) -> None:
+    """The plans above are those of answers with many rows."""
+    count = "select count(*) from mvm.layer_members(:skycell) where layer = 'wfc3_ir_f160w'"
+    assert crowded.execute(text(count), {"skycell": CROWDED}).scalar_one() > N_EXPOSURES / 20
+    assert crowded.execute(text("select count(*) from mvm.coverage(181.07, 27.9)")).scalar_one() > 50

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterator
+from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -17,7 +19,13 @@ from mvmdb_cli.app import app
 from .markdown import page, table
 from .meanings import attribute_meanings
 
-_TYPES = {int: "whole number", float: "number", str: "text", Path: "path"}
+_TYPES: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    datetime: "UTC date or time",
+}
 _INTRODUCTION = """
 # The command line
 
@@ -115,14 +123,24 @@ def _value(parameter: Any, hint: Any) -> str:
     if getattr(parameter, "is_flag", False):
         return ""
     kinds = get_args(hint) if isinstance(hint, (types.UnionType, types.GenericAlias)) else (hint,)
-    words = [_TYPES[kind] for kind in kinds if kind is not type(None)]
+    words = [_words(kind) for kind in kinds if kind is not type(None)]
     if parameter.nargs == -1:
         words.append("one or more")
-    if parameter.min is not None:
+    if getattr(parameter, "min", None) is not None:
         words.append(f"at least {parameter.min}")
-    if parameter.default is not None:
+    if isinstance(parameter.default, (int, float)):
         words.append(f"default {parameter.default:g}")
+    elif isinstance(parameter.default, Enum):
+        words.append(f"default {parameter.default.value}")
     return ", ".join(words)
+
+
+def _words(kind: Any) -> str:
+    if isinstance(kind, types.GenericAlias):
+        return _words(get_args(kind)[0])
+    if issubclass(kind, Enum):
+        return ", ".join(str(member.value) for member in kind)
+    return _TYPES[kind]
 
 
 def _settings_table() -> str:

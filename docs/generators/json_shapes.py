@@ -10,7 +10,7 @@ from typing import Any
 
 from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.layers import LayerRow, SkycellRow
-from mvmdb.catalog.positions import CoverageRow, SkycellHit
+from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
 from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
@@ -162,6 +162,14 @@ class DemoShown:
 
 
 @dataclass(frozen=True)
+class CoveredArea:
+    """How much sky some exposures cover."""
+
+    area_deg2: float
+    """Area of the union of their footprints, square degrees."""
+
+
+@dataclass(frozen=True)
 class Output:
     """What a command prints in one case."""
 
@@ -174,6 +182,9 @@ class Output:
 OUTPUTS = (
     Output("ingest", list[IngestResult]),
     Output("coverage", list[CoverageRow]),
+    Output("coverage", list[DepthRow], "with --depth"),
+    Output("coverage", list[PositionDepthRow], "with --positions"),
+    Output("coverage", CoveredArea, "with --area"),
     Output("provenance", list[ProvenanceRow]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
@@ -200,6 +211,8 @@ OUTPUTS = (
 COLUMNS_OF: dict[type, tuple[str, ...]] = {
     BuildResult: ("product",),
     CoverageRow: ("current_exposure",),
+    DepthRow: ("layer_depth",),
+    PositionDepthRow: ("layer_depth",),
     ExposureRow: ("current_exposure",),
     FailureRow: ("ingest_failure",),
     IngestResult: ("current_exposure", "ingest_failure"),
@@ -220,6 +233,9 @@ OTHER_MEANINGS: dict[tuple[type, str], str] = {
     (ClusterStatus, "data_dir"): "Directory of the database",
     (ClusterStatus, "socket_dir"): "Directory of the server's unix socket",
     (ClusterStatus, "log_file"): "What the server writes",
+    (PositionDepthRow, "position"): "Label of the position: its id, else the number of its line",
+    (PositionDepthRow, "ra_deg"): "Right ascension, ICRS degrees",
+    (PositionDepthRow, "dec_deg"): "Declination, ICRS degrees",
     (DrizzleParameters, "kernel"): "How a pixel is spread over the output: square, turbo or point",
     (DrizzleParameters, "pixfrac"): "Side of the shrunken pixel over the side of the pixel",
     (DrizzleParameters, "weighting"): "exptime: the weight of a good pixel is its exposure time",

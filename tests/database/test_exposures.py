@@ -23,7 +23,7 @@ from mvmdb.catalog.exposures import (
     record_failure,
     register_exposure,
 )
-from mvmdb.catalog.positions import list_coverage
+from mvmdb.catalog.positions import ExposureFilter, Place, list_coverage
 from mvmdb.errors import CatalogError, UnknownObjectError
 from mvmdb.records import Exclusion, ExposureFacts
 from tests.support.facts import make_facts, ring_of_pixels
@@ -141,8 +141,8 @@ def test_older_content_again_changes_nothing(connection: Connection, older: str)
 def test_revision_moves_the_placement(connection: Connection) -> None:
     register(connection, content("a", corner=1000), content("b", corner=9000))
     inside_new = sky_of_skycell_pixels(SKYCELL, 9450, 9450)
-    assert [row.exposure for row in list_coverage(connection, *map(float, inside_new))] == [NAME]
-    assert list_coverage(connection, *map(float, MIDDLE)) == []
+    assert [row.exposure for row in list_coverage(connection, Place(*map(float, inside_new)))] == [NAME]
+    assert list_coverage(connection, Place(*map(float, MIDDLE))) == []
     box = connection.execute(text("select x0, y0, x1, y1 from mvm.skycell_extent(:s)"), {"s": SKYCELL}).one()
     assert tuple(box) == (9000, 9000, 9900, 9900)
 
@@ -190,8 +190,8 @@ def test_excluded_exposures_are_kept_and_enter_nothing(connection: Connection) -
     assert list(members.scalars()) == [NAME]
 
     position = tuple(map(float, MIDDLE))
-    assert [row.exposure for row in list_coverage(connection, *position)] == [NAME]
-    everything = list_coverage(connection, *position, with_excluded=True)
+    assert [row.exposure for row in list_coverage(connection, Place(*position))] == [NAME]
+    everything = list_coverage(connection, Place(*position), ExposureFilter(with_excluded=True))
     assert {row.exposure: row.exclusion for row in everything} == {NAME: None, "itst000xq": "grism"}
 
 
@@ -248,7 +248,7 @@ def test_lists_are_in_order_of_time(connection: Connection) -> None:
     assert [row.exposure for row in list_exposures(connection)] == expected
     assert [row.exposure for row in list_exposures(connection, skycell=SKYCELL)] == expected
     assert list_exposures(connection, skycell="p1889x01y01") == []
-    assert [row.exposure for row in list_coverage(connection, *map(float, MIDDLE))] == expected
+    assert [row.exposure for row in list_coverage(connection, Place(*map(float, MIDDLE)))] == expected
 
 
 @pytest.mark.parametrize(

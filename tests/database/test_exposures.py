@@ -26,7 +26,7 @@ from mvmdb.catalog.exposures import (
 from mvmdb.catalog.positions import list_coverage
 from mvmdb.errors import CatalogError, UnknownObjectError
 from mvmdb.records import Exclusion, ExposureFacts
-from tests.support.facts import make_facts, ring_of_pixels
+from tests.support.facts import make_facts, ring_at_pixels, ring_of_pixels
 from tests.support.vectors import sky_of_skycell_pixels
 
 SKYCELL = "p1889x11y11"

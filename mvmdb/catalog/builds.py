@@ -144,9 +144,17 @@ def stage_product(
 
 
 def publish_product(connection: Connection, build_id: str) -> None:
-    """Make a staged product current, now that its file is in place; the former one is superseded."""
+    """Make a staged product current, now that its file is in place; the former one is superseded.
+
+    Raises
+    ------
+    ConflictError
+        Nothing is staged: another process has taken the build for dead.
+    """
     staged = select(product).where(product.c.build_id == build_id, product.c.state == "staged")
-    row = connection.execute(staged).one()
+    row = connection.execute(staged).one_or_none()
+    if row is None:
+        raise ConflictError(f"build {build_id} has nothing to publish: it was taken for dead", {})
     former = update(product).where(
         product.c.skycell == row.skycell,
         product.c.layer == row.layer,

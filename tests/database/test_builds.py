@@ -485,7 +485,8 @@ def wait_for_builders_to_go(site: Site) -> None:
     """Wait until the server has noticed that the connections of a killed process are closed."""
     site.engine.dispose()
     query = (
-        "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and backend_type = 'client backend' and pid <> pg_backend_pid()"
     )
     url = make_url(site.engine.url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as connection:

@@ -26,7 +26,7 @@ from mvmdb.catalog.exposures import (
 from mvmdb.catalog.positions import ExposureFilter, Place, list_coverage
 from mvmdb.errors import CatalogError, UnknownObjectError
 from mvmdb.records import Exclusion, ExposureFacts
-from tests.support.facts import make_facts, ring_of_pixels
+from tests.support.facts import make_facts, ring_at_pixels, ring_of_pixels
 from tests.support.vectors import sky_of_skycell_pixels
 
 SKYCELL = "p1889x11y11"
@@ -329,3 +329,13 @@ def test_several_contents_from_several_threads_have_one_current(engine: Engine) 
         assert [number for number, _, _ in rows] == list(range(1, 9))
         assert [label for _, label, is_current in rows if is_current] == ["5"]
         assert count(connection, "placement") == 1
+
+
+@pytest.mark.parametrize("order", [("raw", "flt"), ("flt", "raw")])
+def test_a_raw_file_never_replaces_a_calibrated_one(connection: Connection, order: tuple[str, str]) -> None:
+    """MAST delivers both under one root name."""
+    footprint = ring_at_pixels("p1889x07y19", [[100, 100], [1100, 100], [1100, 1100], [100, 1100]])
+    for kind in order:
+        facts = make_facts(NAME, [footprint], file_type=kind, file_sha256=f"sha256 of the {kind}")
+        register_exposure(connection, facts)
+    assert find_exposure(connection, NAME).file_type == "flt"

@@ -24,7 +24,6 @@ FAMILIES = {
         5,
         {"EmptyLayerError", "GridMismatchError", "ContextOverflowError", "TooLargeError", "ProductFileError"},
     ),
-    errors.ProvenanceError: (6, set()),
 }
 
 BUILT_IN = {

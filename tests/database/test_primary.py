@@ -74,7 +74,8 @@ def test_every_position_has_the_owner_that_brute_force_finds(connection: Connect
 def test_the_owner_holds_the_position_in_its_region(connection: Connection) -> None:
     query = text(
         "select ST_Intersects(mvm.primary_region(s.skycell),"
-        " mvm.sky_point(cast(:ra as float8), cast(:dec as float8))) from mvm.primary_skycell(cast(:ra as float8), cast(:dec as float8)) as s"
+        " mvm.sky_point(cast(:ra as float8), cast(:dec as float8)))"
+        " from mvm.primary_skycell(cast(:ra as float8), cast(:dec as float8)) as s"
     )
     for ra_deg, dec_deg in zip(*random_positions(200, seed=6), strict=True):
         assert connection.execute(query, {"ra": ra_deg, "dec": dec_deg}).scalar() is True
@@ -85,7 +86,8 @@ def test_the_cores_cover_the_sphere_once(connection: Connection) -> None:
     area_sr = connection.execute(
         text(
             "select sum(ST_Area(mvm.sky_of_cell_pixel(p.shape, c.ra_deg, r.srid)::geography))"
-            " / 6371008.7714 ^ 2 from mvm.projection_core as p join mvm.projection_cell as c using (projection_cell)"
+            " / 6371008.7714 ^ 2 from mvm.projection_core as p"
+            " join mvm.projection_cell as c using (projection_cell)"
             " join mvm.ring as r using (ring)"
         )
     ).scalar_one()

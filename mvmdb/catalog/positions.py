@@ -18,10 +18,10 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.dialects.postgresql import array
 
 from mvmdb.catalog.models import SCHEMA
 from mvmdb.catalog.rows import columns_of, fetch, select_function
+from mvmdb.catalog.types import sky_polygons_ewkt
 from mvmdb.sky.footprint import SkyRing
 
 
@@ -82,12 +82,13 @@ class PositionDepthRow:
 
 @dataclass(frozen=True)
 class Place:
-    """Where to look: a position with a radius, or the inside of a polygon."""
+    """Where to look: a position with a radius, or the inside of polygons."""
 
     ra_deg: float = 0.0
     dec_deg: float = 0.0
     radius_arcsec: float = 0.0
-    polygon: SkyRing | None = None
+    polygons: tuple[SkyRing, ...] = ()
+    """When there are any, the position does not matter."""
 
 
 @dataclass(frozen=True)
@@ -159,11 +160,11 @@ def find_union_area_deg2(connection: Connection, place: Place, only: ExposureFil
 
 def _exposures_at(place: Place, only: ExposureFilter) -> FromClause:
     names = [*columns_of(CoverageRow)[:-1], "start_utc", "exposure_id"]
-    if place.polygon is None:
-        function = func.mvm.coverage(place.ra_deg, place.dec_deg, place.radius_arcsec, only.with_excluded)
+    if place.polygons:
+        region = func.ST_GeogFromText(sky_polygons_ewkt(place.polygons))
+        function = func.mvm.coverage_in(region, only.with_excluded)
     else:
-        vertices = array([float(number) for vertex in place.polygon for number in vertex])
-        function = func.mvm.coverage_in(func.mvm.sky_polygon(vertices), only.with_excluded)
+        function = func.mvm.coverage(place.ra_deg, place.dec_deg, place.radius_arcsec, only.with_excluded)
     return function.table_valued(*names)
 
 

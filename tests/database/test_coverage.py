@@ -89,7 +89,7 @@ def test_filters_and_time_windows(field: Connection, only: ExposureFilter, expec
 )
 def test_polygons_find_what_they_touch(field: Connection, x: float, side: float, expected: list[int]) -> None:
     ring = ring_at_pixels(SKYCELL, square(x, 5400, side))
-    rows = list_coverage(field, Place(polygon=ring), with_footprints=True)
+    rows = list_coverage(field, Place(polygons=(ring,)), with_footprints=True)
     assert [row.exposure for row in rows] == [rootname(k) for k in expected]
     assert all(row.s_region.startswith("POLYGON ICRS ") for row in rows)
 
@@ -101,7 +101,7 @@ def test_union_area_counts_overlaps_once(field: Connection) -> None:
     grid = skycell_grid(SkycellName.parse(SKYCELL))
     tangent = np.hypot(x - grid.crpix_x + 1, y - grid.crpix_y + 1) * np.radians(0.04 / 3600)
     pixel_deg2 = (0.04 / 3600) ** 2 * (1 + tangent**2) ** -1.5
-    place = Place(polygon=ring_at_pixels(SKYCELL, square(2900, 4900, 3000)))
+    place = Place(polygons=(ring_at_pixels(SKYCELL, square(2900, 4900, 3000)),))
     assert find_union_area_deg2(field, place) == pytest.approx(union.area * pixel_deg2, rel=1e-4)
     assert find_union_area_deg2(field, place, ExposureFilter(filters=("f105w",))) == 0.0
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
-from isal import igzip, isal_zlib
+from isal import igzip
+from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureFileError
@@ -32,7 +33,7 @@ _MAX_HDUS = 200
 _MAX_HEADER_BYTES = 2**21
 _LARGEST_SCALING = 1e10
 _GZIP_MAGIC = b"\x1f\x8b"
-_READ_ERRORS: tuple[type[Exception], ...] = (OSError, EOFError, isal_zlib.error)
+_READ_ERRORS = (OSError, EOFError, IsalError)
 _CARD_ERRORS = (fits.VerifyError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 _COMMENTARY = ("", "COMMENT", "HISTORY", "CONTINUE", "END")
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}

@@ -15,13 +15,12 @@ begin atomic
   select
     e.rootname, e.instrument, e.detector, e.filter, e.exptime_s, e.start_mjd,
     mvm.timestamp_of_mjd(e.start_mjd), e.proposal_id, e.target_name, e.wcsname, e.exclusion, e.exposure_id, e.revision
-  from mvm.exposure as e
-  where ST_DWithin(
-      e.footprint,
-      mvm.sky_point(coverage.ra_deg, coverage.dec_deg),
-      mvm.metre_of_arcsec(coverage.radius_arcsec)
-    )
-    and e.is_current
+  from (
+    select mvm.sky_point(coverage.ra_deg, coverage.dec_deg) as point, mvm.metre_of_arcsec(coverage.radius_arcsec) as radius_m
+    offset 0  -- once, not for every exposure
+  ) as given
+  join mvm.exposure as e on ST_DWithin(e.footprint, given.point, given.radius_m)
+  where e.is_current
     and (e.exclusion is null or coverage.with_excluded)
   order by e.start_mjd, e.rootname;
 end;

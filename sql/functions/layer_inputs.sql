@@ -1,6 +1,6 @@
 -- The chips that make a layer, in drizzle order: by time, then root name and chip, so that what arrives later mostly
 -- comes last. A chip that misses the skycell while its exposure reaches it is no input.
--- requires: views/layer_member, functions/skycell_key
+-- requires: views/layer_member, functions/skycell_key, functions/reaches_skycell
 create function mvm.layer_inputs(skycell text, layer text, selection text default 'all')
 returns table (
   context_index integer, exposure text, chip integer, exposure_id integer, revision integer, exptime_s double precision,
@@ -23,7 +23,7 @@ begin atomic
     and m.y = (mvm.skycell_key(layer_inputs.skycell)).y
     and m.layer = lower(layer_inputs.layer)
     and m.selection = layer_inputs.selection
-    and ST_Intersects(ST_GeometryN(p.shape, c.part), mvm.skycell_box(m.x, m.y, 1e-5))
+    and mvm.reaches_skycell(ST_GeometryN(p.shape, c.part), m.x, m.y)
   order by 1;
 end;
 

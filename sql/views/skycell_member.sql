@@ -1,7 +1,8 @@
--- Which exposure reaches which skycell: its placement in pixels of the projection cell meets the skycell's box by more
--- than 1e-5 pixel (0.4 microarcsec): to touch an edge is not to overlap, and PROJ is good to 3e-7 pixel.
--- "+ 0" keeps the int4 = int4 clause that the GiST index needs, whatever integer type the client sends.
--- requires: views/skycell
+-- Which exposure reaches which skycell: its placement in pixels of the projection cell overlaps the skycell's box.
+-- "+ 0" keeps the int4 = int4 clause that the GiST index needs, whatever integer type the client sends; && finds what
+-- may overlap by that index. What lies a pixel inside the box overlaps it: most placements, settled by their own
+-- boxes. geometry_within is the function of the operator @, which would tempt the planner into a second index scan.
+-- requires: views/skycell, functions/reaches_skycell
 create view mvm.skycell_member as
 select
   s.skycell,
@@ -14,7 +15,8 @@ select
 from mvm.skycell as s
 join mvm.placement as p
   on p.projection_cell = s.projection_cell + 0
-  and ST_Intersects(p.shape, mvm.skycell_box(s.x, s.y, 1e-5));
+  and p.shape && s.box
+  and (geometry_within(p.shape, mvm.skycell_box(s.x, s.y, 1)) or mvm.reaches_skycell(p.shape, s.x, s.y));
 
 comment on view mvm.skycell_member is 'Exposures (current, not excluded) of each skycell';
 comment on column mvm.skycell_member.skycell is 'Name of the skycell';

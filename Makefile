@@ -15,7 +15,7 @@ demo: setup
 	@.venv/bin/mvmdb demo
 
 test: setup
-	@.venv/bin/python -m pytest -n 2
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 check:
 	@.ci/setup dev
@@ -24,7 +24,7 @@ check:
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python docs/generate.py --check
-	.venv/bin/python -m pytest -n 2 tests/unit tests/database
+	.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/database
 
 docs: setup
 	.venv/bin/python docs/generate.py

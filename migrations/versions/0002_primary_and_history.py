@@ -59,6 +59,9 @@ LATEST = """
     on f.projection_cell = g.projection_cell and f.x = g.x and f.y = g.y and f.revision = l.revision - 1
 """
 
+# The planner cannot know how many extents a statement touches. Kept plans, and plans that read the whole history
+# for each of them, would make a bulk load quadratic; hence the settings of the two functions.
+
 # One transaction makes at most one revision of an extent: what it recorded itself it corrects, and takes back
 # when in the end nothing has changed.
 STORE = """
@@ -81,6 +84,8 @@ RECORD_GROWN_EXTENTS = f"""
 create function mvm.record_grown_extents() returns trigger
 language plpgsql
 set search_path = mvm, public, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_custom_plan
 as $$
 begin
   lock table mvm.extent_revision in share row exclusive mode;
@@ -123,6 +128,8 @@ RECORD_SHRUNK_EXTENTS = f"""
 create function mvm.record_shrunk_extents() returns trigger
 language plpgsql
 set search_path = mvm, public, pg_temp
+set enable_seqscan = off
+set plan_cache_mode = force_custom_plan
 as $$
 begin
   lock table mvm.extent_revision in share row exclusive mode;

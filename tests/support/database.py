@@ -24,7 +24,7 @@ _QUICK = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """Give the URL of a server: that of ``MVMDB_TEST_DATABASE_URL``, else a private one, removed at the end."""
+    """Give the URL of a server: ``MVMDB_TEST_DATABASE_URL``, else a private one, removed in the end."""
     url = os.environ.get("MVMDB_TEST_DATABASE_URL")
     if url:
         yield url

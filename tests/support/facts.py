@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ def _bent(box: Box, roll_deg: float, random: np.random.Generator) -> tuple[Float
     x0, y0, x1, y1 = box
     corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
     fractions = np.arange(4)[:, None] / 4
-    points = np.concatenate([a + (b - a) * fractions for a, b in zip(corners, corners[1:], strict=False)])
+    points = np.concatenate([a + (b - a) * fractions for a, b in pairwise(corners)])
     points = np.radians((points + random.uniform(-0.2, 0.2, points.shape)) / 3600)
     sine, cosine = np.sin(np.radians(roll_deg)), np.cos(np.radians(roll_deg))
     return points[:, 0] * cosine - points[:, 1] * sine, points[:, 0] * sine + points[:, 1] * cosine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def _batches(outlines: Sequence[Floats]) -> Iterator[slice]:
     n_pieces = [2 * len(line) + np.abs(line - np.roll(line, 1, axis=0)).sum() for line in outlines]
     batch = (np.cumsum(n_pieces) // _PIECES_PER_BATCH).astype(int)
     limits = np.flatnonzero(np.diff(batch, prepend=-1, append=-1)) if len(outlines) else np.empty(0, int)
-    for start, stop in zip(limits[:-1], limits[1:], strict=True):
+    for start, stop in pairwise(limits.tolist()):
         yield slice(start, stop)
 
 
@@ -126,4 +127,5 @@ def _add_borders(borders: Floats, sides: Floats, weights: Floats, stride: int) -
 
 def _parts_inside(size: float, n_bins: int) -> Floats:
     """Return how much of each bin lies inside the area: all of it, except perhaps for the last."""
-    return np.minimum(size - np.arange(n_bins), 1.0)
+    parts: Floats = np.minimum(size - np.arange(n_bins), 1.0)
+    return parts

@@ -63,7 +63,7 @@ def test_skycell_step_and_size_follow_from_the_cell() -> None:
     # drizzlepac: the step is a 21st of the cell, rounded; 256 pixels are added on either side.
     assert int(450287 / 21 + 0.5) == tessellation.SKYCELL_STEP_PIX
     assert int(450287 / 21 + 0.5) + 2 * 256 == tessellation.SKYCELL_PIX
-    assert 450287 / 2 + 0.5 == tessellation.PROJECTION_CELL_CRPIX
+    assert tessellation.PROJECTION_CELL_CRPIX == 450287 / 2 + 0.5
 
 
 @pytest.mark.parametrize("number", [-1, 2644])

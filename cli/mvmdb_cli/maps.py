@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
+from mvmdb.errors import InputError
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.maps import (
     DepthFile,
@@ -88,10 +88,7 @@ def map_sky(
     ] = None,
     colour: Annotated[
         str | None,
-        typer.Option(
-            click_type=click.Choice(["count", "depth"]),
-            help="What colours show: the count of exposures (if left out), or depth, their exposure time.",
-        ),
+        typer.Option(help="What colours show: count, of exposures (if left out), or depth, their time."),
     ] = None,
     order: Annotated[int, typer.Option(min=0, max=9, help="HEALPix order: cells of 55 arcmin at 6.")] = 6,
     cells: Annotated[bool, typer.Option("--cells", help="Also draw the projection cells.")] = False,
@@ -106,7 +103,7 @@ def map_sky(
             connection,
             output or Path("sky.png"),
             filter_name=filter_name,
-            by_exptime=colour == "depth",
+            by_exptime=_shows_exptime(colour),
             healpix_order=order,
             with_cells=cells,
         )
@@ -147,6 +144,12 @@ def moc(
             healpix_order=order,
         )
     _print(written, f"{written.n_polygons} chips, {written.area_deg2:.6f} square degrees", as_json)
+
+
+def _shows_exptime(colour: str | None) -> bool:
+    if colour not in (None, "count", "depth"):
+        raise InputError(f"colours cannot show {colour!r}", hint="choose --colour count or --colour depth")
+    return colour == "depth"
 
 
 def _layer(name: str | None) -> LayerName | None:

@@ -17,8 +17,8 @@ from mvmdb.records import DepthMap
 
 _HISTORY = (
     "Made from the footprints of the exposures alone; no pixel was read.",
-    "A bin holds the mean over its area, or over the part of it that lies in",
-    "the skycell: a chip that covers half of a bin adds half its exposure time.",
+    "A bin holds the mean over its area, or over its part in the skycell:",
+    "a chip that covers half of a bin adds half of its exposure time.",
     "Bad pixels and cosmic rays are not taken off.",
 )
 

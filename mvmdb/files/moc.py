@@ -22,11 +22,13 @@ try:
 except ModuleNotFoundError as error:
     raise MissingPackageError("mocpy", "moc") from error
 
+Floats = NDArray[np.float64]
+
 SUFFIXES = (".fits", ".json")
 _POLYGONS_AT_A_TIME = 10_000
 
 
-def compute_moc(polygons: Iterable[NDArray[np.float64]], healpix_order: int) -> tuple[MOC, int]:
+def compute_moc(polygons: Iterable[Floats], healpix_order: int) -> tuple[MOC, int]:
     """Return the cells of an order that polygons on the sky touch, and the number of polygons.
 
     Parameters
@@ -56,9 +58,17 @@ def compute_moc(polygons: Iterable[NDArray[np.float64]], healpix_order: int) -> 
     return total, n_polygons
 
 
-def _cells_of_each(polygons: list[NDArray[np.float64]], healpix_order: int) -> list[MOC]:
-    coordinates = [values for ring in polygons for values in (wrap_ra_deg(ring[:, 0]), ring[:, 1].copy())]
-    return list(MOC.from_polygons(coordinates, max_depth=healpix_order))
+def _cells_of_each(polygons: list[Floats], healpix_order: int) -> list[MOC]:
+    """Return the cells of each polygon, in any order; mocpy takes equally long polygons at once."""
+    alike: dict[int, list[Floats]] = {}
+    for ring in polygons:
+        alike.setdefault(len(ring), []).append(ring)
+    found: list[MOC] = []
+    for rings in alike.values():
+        ra_deg, dec_deg = np.moveaxis(np.array(rings), 2, 0)
+        coordinates = np.stack([wrap_ra_deg(ra_deg), dec_deg], axis=1).reshape(2 * len(rings), -1)
+        found += MOC.from_polygons(coordinates, max_depth=healpix_order)
+    return found
 
 
 def write_moc(path: Path, moc: MOC, keywords: Mapping[str, str]) -> None:

@@ -47,6 +47,11 @@ class FilterGroup:
         """Sum of their exposure times."""
         return sum(item.exptime_s for item in first_chips(self.outlines))
 
+    def sample(self, every: int) -> list[ChipOutline]:
+        """Return all chips of every so many-th exposure, the first among them."""
+        names = {item.exposure for item in first_chips(self.outlines)[::every]}
+        return [item for item in self.outlines if item.exposure in names]
+
 
 def group_by_filter(outlines: Sequence[ChipOutline]) -> list[FilterGroup]:
     """Return the chips by detector and filter, from the shortest wavelength to the longest."""

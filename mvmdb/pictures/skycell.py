@@ -32,12 +32,13 @@ from mvmdb.sky.grid import PixelBox
 DepthOf = Callable[[Sequence[ChipOutline]], DepthMap]
 
 MOST_OUTLINES = 1000
-"""More are no longer told apart; every so many-th is drawn, evenly in time."""
+"""More are no longer told apart; every so many-th exposure is drawn, evenly in time."""
 _MOST_VECTORS = 500
 """More outlines than this become pixels in an SVG, which would otherwise hold megabytes of them."""
 _MOST_ENTRIES = 16
 _FEW = 60
-_LEAST_OPACITY = 0.006
+_LEAST_OPACITY = 0.02
+"""Less is rounded away by pictures of 256 shades."""
 _COMPASS = (0.815, 0.075, 0.18, 0.2)
 _PLACE = (0.075, 0.075, 0.62, 0.775)
 _SIZE_IN = (12.0, 9.6)
@@ -59,7 +60,7 @@ def draw_skycell(
     skycell
         What is mapped.
     outlines
-        The chips, in order of time; at most ``MOST_OUTLINES`` are drawn, and a line says so.
+        The chips, in order of time; about ``MOST_OUTLINES`` are drawn at most, and the heading says so.
     extent
         The common subarray.
     layer
@@ -71,12 +72,15 @@ def draw_skycell(
     """
     every = -(-len(outlines) // MOST_OUTLINES)
     groups = group_by_filter(outlines)
+    drawn = [group.sample(every) for group in groups]
     figure = new_figure(*_SIZE_IN)
-    note = f" ({number(len(outlines[::every]), 'outline')} drawn, evenly in time)" if every > 1 else ""
-    add_heading(figure, _PLACE[0], 0.25, f"{skycell}  {layer or ''}".strip(), summary(outlines) + note)
+    words = summary(outlines)
+    if every > 1:
+        words += f"; drawn: {number(sum(map(len, drawn)), 'outline')}, evenly in time, and the border of each filter"
+    add_heading(figure, _PLACE[0], 0.25, f"{skycell}  {layer or ''}".strip(), words)
     view = view_box(skycell, extent, zoom=zoom)
     axes = add_skycell_axes(figure, _PLACE, skycell, view)
-    _add_outlines(axes, groups, every)
+    _add_outlines(axes, [(group.colour, sample) for group, sample in zip(groups, drawn, strict=True)])
     if every > 1:
         _add_areas(axes, groups, depth_of)
     add_skycells(axes, skycell, view)
@@ -86,25 +90,24 @@ def draw_skycell(
     return figure
 
 
-def _add_outlines(axes: Axes, groups: Sequence[FilterGroup], every: int) -> None:
-    """Draw chips, first their areas, then their sides over all areas.
+def _add_outlines(axes: Axes, drawn: Sequence[tuple[str, Sequence[ChipOutline]]]) -> None:
+    """Draw the chips of each colour: faint areas, if they are few enough to see through, and sides over all.
 
-    Areas are so faint that all of them on one spot leave the others visible. Filters often share the very
-    same outlines: the first to be drawn are wider, so that each still shows.
+    Filters often share the very same outlines: the first to be drawn are wider, so that each still shows.
     """
-    n_outlines = sum(len(group.outlines[::every]) for group in groups)
-    for place, group in enumerate(groups):
-        drawn = [outline.vertices_pix for outline in group.outlines[::every]]
-        opacity = 1 - (1 - 0.5 / len(groups) ** 0.5) ** (2 / (len(drawn) + 1))
-        areas = PolyCollection(
-            drawn, facecolors=to_rgba(group.colour, max(_LEAST_OPACITY, opacity)), zorder=2
-        )
-        sides = PolyCollection(drawn, facecolors="none", zorder=3)
-        sides.set_edgecolor(to_rgba(group.colour, min(0.9, max(0.1, 20 / len(drawn)))))
-        sides.set_linewidth(1 + 0.45 * (len(groups) - 1 - place) if n_outlines < _FEW else 0.5)
-        for collection in (areas, sides):
-            collection.set_rasterized(n_outlines > _MOST_VECTORS)
-            axes.add_collection(collection, autolim=False)
+    n_outlines = sum(len(outlines) for _, outlines in drawn)
+    for place, (colour, outlines) in enumerate(drawn):
+        n, polygons = len(outlines), [outline.vertices_pix for outline in outlines]
+        sides = PolyCollection(polygons, facecolors="none", zorder=3)
+        sides.set_edgecolor(to_rgba(colour, min(0.9, max(_LEAST_OPACITY, 20 / n))))
+        sides.set_linewidth(1 + 0.45 * (len(drawn) - 1 - place) if n_outlines < _FEW else 0.5)
+        sides.set_rasterized(n_outlines > _MOST_VECTORS)
+        axes.add_collection(sides, autolim=False)
+        # As many on one spot as there may be, half of all, leave half of what is below.
+        opacity = 1 - (1 - 0.5 / len(drawn) ** 0.5) ** (2 / (n + 1))
+        if opacity > _LEAST_OPACITY:
+            areas = PolyCollection(polygons, facecolors=to_rgba(colour, opacity), zorder=2)
+            axes.add_collection(areas, autolim=False)
 
 
 def _add_areas(axes: Axes, groups: Sequence[FilterGroup], depth_of: DepthOf) -> None:

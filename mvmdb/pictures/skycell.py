@@ -100,7 +100,7 @@ def _add_outlines(axes: Axes, drawn: Sequence[tuple[str, Sequence[ChipOutline]]]
         n, polygons = len(outlines), [outline.vertices_pix for outline in outlines]
         sides = PolyCollection(polygons, facecolors="none", zorder=3)
         sides.set_edgecolor(to_rgba(colour, min(0.9, max(_LEAST_OPACITY, 20 / n))))
-        sides.set_linewidth(1 + 0.45 * (len(drawn) - 1 - place) if n_outlines < _FEW else 0.5)
+        sides.set_linewidth(1 + 0.35 * (len(drawn) - 1 - place) if n_outlines < _FEW else 0.5)
         sides.set_rasterized(n_outlines > _MOST_VECTORS)
         axes.add_collection(sides, autolim=False)
         # As many on one spot as there may be, half of all, leave half of what is below.

@@ -35,6 +35,21 @@ class SettingsError(InputError):
     """A setting or environment variable has an unusable value."""
 
 
+class MissingPackageError(InputError, ImportError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"this needs {package}", hint=f"install it with: pip install 'mvmdb[{extra}]'")
+
+
+class OutputFileError(InputError, OSError):
+    """A file that the user asked for cannot be written."""
+
+    def __init__(self, path: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {message}", hint=hint)
+        self.path = path
+
+
 class ExposureError(MvmdbError):
     """One exposure file cannot be used."""
 

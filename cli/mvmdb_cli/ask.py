@@ -13,6 +13,7 @@ from mvmdb.catalog.exposures import (
     list_revisions,
     list_skycells,
 )
+from mvmdb.catalog.footprints import list_overlaps
 from mvmdb.catalog.layers import find_extent, list_layers
 from mvmdb.catalog.positions import find_primary_skycell, list_skycells_at
 from mvmdb.catalog.products import (
@@ -22,7 +23,7 @@ from mvmdb.catalog.products import (
     list_products,
 )
 from mvmdb.errors import EmptyLayerError, NameFormatError
-from mvmdb.names import ProductName, SkycellName, parse_rootname
+from mvmdb.names import LayerName, ProductName, SkycellName, parse_rootname
 from mvmdb.sky.grid import TanGrid, skycell_grid
 from mvmdb_cli.coverage import EXPOSURE_COLUMNS
 from mvmdb_cli.output import Form, Format, Json, plain, print_facts, print_json, print_rows
@@ -181,6 +182,34 @@ def exposure_show(
         "ingested_at": "ingested",
     }
     print_rows(revisions, {**headings, "file_path": "file"})
+
+
+@exposure_app.command("overlaps")
+def exposure_overlaps(
+    skycell: Annotated[str, typer.Argument(metavar="SKYCELL", help="Like p1889x07y19.")],
+    layer: Annotated[str | None, typer.Option(help="Only the exposures of this layer.")] = None,
+    as_json: Json = False,
+    form: Form = Format.TABLE,
+) -> None:
+    """List which exposures overlap within a skycell, and by how much, the earlier of two first.
+
+    A fraction is that of the smaller of the two, within the skycell.
+
+    Example: `mvmdb exposure overlaps p1889x07y19 --layer wfc3_ir_f160w`
+    """
+    name = SkycellName.parse(skycell)
+    with asking() as connection:
+        rows = list_overlaps(connection, name, LayerName.parse(layer) if layer else None)
+    headings = {
+        "exposure": "exposure",
+        "filter": "filter",
+        "other": "other",
+        "other_filter": "filter",
+        "area_pix:,.0f": "overlap/pixels",
+        "area_arcmin2:.3f": "overlap/arcmin2",
+        "fraction:.3f": "fraction",
+    }
+    print_rows(rows, headings, form=form, as_json=as_json)
 
 
 @product_app.command("list")

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
+from mvmdb.catalog.footprints import OverlapRow
 from mvmdb.catalog.layers import LayerRow, SkycellRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
 from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
 from mvmdb.pipeline.ingest import IngestResult
+from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.records import DrizzleParameters, LayerInput
 from mvmdb.sky.grid import PixelBox
 
@@ -204,6 +206,11 @@ OUTPUTS = (
     Output("exposure list", list[ExposureRow]),
     Output("exposure list", list[FailureRow], "with --failed"),
     Output("exposure show", ExposureShown),
+    Output("exposure overlaps", list[OverlapRow]),
+    Output("map skycell", SkycellMap),
+    Output("map sky", SkyMap),
+    Output("map depth", DepthFile),
+    Output("moc", MocFile),
     Output("product list", list[ProductRow]),
     Output("product show", ProductShown),
 )
@@ -233,6 +240,27 @@ OTHER_MEANINGS: dict[tuple[type, str], str] = {
     (ClusterStatus, "data_dir"): "Directory of the database",
     (ClusterStatus, "socket_dir"): "Directory of the server's unix socket",
     (ClusterStatus, "log_file"): "What the server writes",
+    (OverlapRow, "exposure"): "Root name of the earlier exposure",
+    (OverlapRow, "other"): "Root name of the later one",
+    (OverlapRow, "filter"): "Filter of the earlier one",
+    (OverlapRow, "other_filter"): "Filter of the later one",
+    (OverlapRow, "area_pix"): "Sky they share within the skycell, fine pixels",
+    (OverlapRow, "area_arcmin2"): "The same, square arcmin",
+    (OverlapRow, "fraction"): "The same, as a fraction of the smaller of the two within the skycell",
+    (SkycellMap, "skycell"): "Name of the skycell",
+    (SkycellMap, "n_exposures"): "Number of exposures drawn",
+    (SkycellMap, "n_chips"): "Number of their chips",
+    (FilterCount, "instrument"): "Instrument",
+    (FilterCount, "detector"): "Detector",
+    (FilterCount, "filter"): "Filter",
+    (FilterCount, "n_exposures"): "Number of exposures",
+    (FilterCount, "exptime_s"): "Sum of their exposure times, seconds",
+    (SkyMap, "n_exposures"): "Number of exposures counted",
+    (DepthFile, "skycell"): "Name of the skycell",
+    (DepthFile, "n_x_bins"): "Columns of the map",
+    (DepthFile, "n_y_bins"): "Rows of the map",
+    (DepthFile, "n_exposures"): "Number of exposures counted",
+    (DepthFile, "n_chips"): "Number of their chips",
     (PositionDepthRow, "position"): "Label of the position: its id, else the number of its line",
     (PositionDepthRow, "ra_deg"): "Right ascension, ICRS degrees",
     (PositionDepthRow, "dec_deg"): "Declination, ICRS degrees",

@@ -14,7 +14,16 @@ EVERY = [
 ]
 
 FAMILIES = {
-    errors.InputError: (2, {"NameFormatError", "UnknownObjectError", "SettingsError"}),
+    errors.InputError: (
+        2,
+        {
+            "NameFormatError",
+            "UnknownObjectError",
+            "SettingsError",
+            "MissingPackageError",
+            "OutputFileError",
+        },
+    ),
     errors.ExposureError: (3, {"ExposureFileError", "HeaderError", "WcsError"}),
     errors.CatalogError: (
         4,
@@ -29,6 +38,8 @@ FAMILIES = {
 BUILT_IN = {
     "NameFormatError": ValueError,
     "UnknownObjectError": LookupError,
+    "MissingPackageError": ImportError,
+    "OutputFileError": OSError,
     "ExposureFileError": OSError,
     "ProductFileError": OSError,
 }

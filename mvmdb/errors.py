@@ -35,6 +35,10 @@ class SettingsError(InputError):
     """A setting or environment variable has an unusable value."""
 
 
+class RegionError(InputError, ValueError):
+    """A text is no region of the sky, or one that cannot be used."""
+
+
 class MissingPackageError(InputError, ImportError):
     """An optional package is not installed."""
 

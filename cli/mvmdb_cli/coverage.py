@@ -19,6 +19,7 @@ from mvmdb.catalog.positions import (
     list_depth_at_positions,
 )
 from mvmdb.errors import InputError
+from mvmdb.sky.region import parse_region
 from mvmdb_cli.output import Form, Format, Json, print_json, print_rows
 from mvmdb_cli.positions import parse_position
 from mvmdb_cli.session import asking
@@ -53,6 +54,9 @@ def coverage(
     radius_arcsec: Annotated[
         float, typer.Option("--radius", min=0, help="Also within this many arcsec.")
     ] = 0.0,
+    region: Annotated[
+        str | None, typer.Option(help="Inside this polygon, circle or box, in STC-S or as ds9 writes it.")
+    ] = None,
     positions: Annotated[
         Path | None, typer.Option(help="CSV of positions (ra, dec, perhaps id): the depth of each, at once.")
     ] = None,
@@ -89,7 +93,7 @@ def coverage(
     if positions is not None:
         _depth_of_positions(positions, as_json=as_json, form=form)
         return
-    place = _place(ra, dec, radius_arcsec)
+    place = Place(polygons=parse_region(region)) if region else _place(ra, dec, radius_arcsec)
     with asking() as connection:
         if area:
             _print_area(find_union_area_deg2(connection, place, only), as_json=as_json)
@@ -105,7 +109,7 @@ def coverage(
 
 def _place(ra: str | None, dec: str | None, radius_arcsec: float) -> Place:
     if ra is None or dec is None:
-        raise InputError("no place given", hint="give RA and DEC, or --positions FILE")
+        raise InputError("no place given", hint="give RA and DEC, --region TEXT or --positions FILE")
     return Place(*parse_position(ra, dec), radius_arcsec)
 
 

@@ -169,3 +169,17 @@ def test_json_is_json_and_stdout_holds_nothing_else(
     result = mvmdb.run(*arguments, "--json")
     assert isinstance(json.loads(result.stdout), dict | list)
     assert mvmdb.run(*arguments).stdout
+
+
+def test_regions_as_archives_and_ds9_write_them(mvmdb: CommandLine, field: Path) -> None:
+    """The same square in three languages finds the same exposures; an impossible one is refused."""
+    forms = [
+        "POLYGON ICRS 181.117 27.952 181.120 27.952 181.120 27.955 181.117 27.955",
+        "icrs; polygon(181.117,27.952,181.120,27.952,181.120,27.955,181.117,27.955)",
+        "POLYGON J2000 181.117 27.955 181.120 27.955 181.120 27.952 181.117 27.952",
+    ]
+    answers = [{row["exposure"] for row in mvmdb.json("coverage", "--region", form)} for form in forms]
+    assert answers[0]
+    assert answers[1:] == [answers[0]] * 2
+    refused = mvmdb.run("coverage", "--region", "POLYGON ICRS 10 20 11 95 12 20", expect=2)
+    assert "95" in refused.stderr

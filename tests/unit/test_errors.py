@@ -20,6 +20,7 @@ FAMILIES = {
             "NameFormatError",
             "UnknownObjectError",
             "SettingsError",
+            "RegionError",
             "MissingPackageError",
             "OutputFileError",
         },
@@ -38,6 +39,7 @@ FAMILIES = {
 BUILT_IN = {
     "NameFormatError": ValueError,
     "UnknownObjectError": LookupError,
+    "RegionError": ValueError,
     "MissingPackageError": ImportError,
     "OutputFileError": OSError,
     "ExposureFileError": OSError,

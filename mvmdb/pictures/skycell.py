@@ -76,7 +76,8 @@ def draw_skycell(
     figure = new_figure(*_SIZE_IN)
     words = summary(outlines)
     if every > 1:
-        words += f"; drawn: {number(sum(map(len, drawn)), 'outline')}, evenly in time, and the border of each filter"
+        n_drawn = number(sum(map(len, drawn)), "outline")
+        words += f"; drawn: {n_drawn}, evenly in time, and the border of each filter"
     add_heading(figure, _PLACE[0], 0.25, f"{skycell}  {layer or ''}".strip(), words)
     view = view_box(skycell, extent, zoom=zoom)
     axes = add_skycell_axes(figure, _PLACE, skycell, view)

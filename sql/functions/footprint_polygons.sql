@@ -37,4 +37,4 @@ begin atomic
 end;
 
 comment on function mvm.footprint_polygons is
-  'Footprints of the current, not excluded exposures of a selection, one polygon per chip, ICRS degrees (SRID 104047); cut at the border of the skycell if one is given';
+  'Footprints of the current, not excluded exposures of a selection, one polygon per chip, ICRS degrees with right ascension around 0 (SRID 104047); cut at the border of the skycell if one is given';

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mvmdb.errors import InputError
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.maps import (
     DepthFile,
@@ -23,6 +23,14 @@ from mvmdb_cli.output import Json, print_json
 from mvmdb_cli.session import asking
 
 map_app = typer.Typer(no_args_is_help=True, help="Maps of a skycell, of its depth, of the whole sky.")
+
+
+class SkyColour(StrEnum):
+    """What the colours of a map of the sky show."""
+
+    COUNT = "count"
+    DEPTH = "depth"
+
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A skycell, like p1889x07y19.")]
 Layer = Annotated[str | None, typer.Option(help="Only this layer, like wfc3_ir_f160w_coarse.")]
@@ -87,9 +95,8 @@ def map_sky(
         str | None, typer.Option("--filter", help="Only exposures through this filter, like F160W.")
     ] = None,
     colour: Annotated[
-        str | None,
-        typer.Option(help="What colours show: count, of exposures (if left out), or depth, their time."),
-    ] = None,
+        SkyColour, typer.Option(help="What colours show: the count of exposures, or depth, their time.")
+    ] = SkyColour.COUNT,
     order: Annotated[int, typer.Option(min=0, max=9, help="HEALPix order: cells of 55 arcmin at 6.")] = 6,
     cells: Annotated[bool, typer.Option("--cells", help="Also draw the projection cells.")] = False,
     as_json: Json = False,
@@ -103,7 +110,7 @@ def map_sky(
             connection,
             output or Path("sky.png"),
             filter_name=filter_name,
-            by_exptime=_shows_exptime(colour),
+            by_exptime=colour is SkyColour.DEPTH,
             healpix_order=order,
             with_cells=cells,
         )
@@ -144,12 +151,6 @@ def moc(
             healpix_order=order,
         )
     _print(written, f"{written.n_polygons} chips, {written.area_deg2:.6f} square degrees", as_json)
-
-
-def _shows_exptime(colour: str | None) -> bool:
-    if colour not in (None, "count", "depth"):
-        raise InputError(f"colours cannot show {colour!r}", hint="choose --colour count or --colour depth")
-    return colour == "depth"
 
 
 def _layer(name: str | None) -> LayerName | None:

@@ -101,7 +101,8 @@ def stream_polygons(
         Vertices ``(n, 2)``: right ascension, any turn, and declination, ICRS degrees; not closed.
     """
     query = text(
-        "select ST_AsBinary(ST_ExteriorRing(polygon), 'NDR') from mvm.sky_polygons(:skycell, :layer, :filter)"
+        "select ST_AsBinary(ST_ExteriorRing(polygon), 'NDR')"
+        " from mvm.footprint_polygons(:skycell, :layer, :filter)"
     )
     values = {"skycell": skycell and str(skycell), "layer": layer and str(layer), "filter": filter_name}
     streamed = connection.execution_options(stream_results=True, yield_per=_ROWS_AT_A_TIME)

@@ -166,7 +166,7 @@ def add_compass(
     axes.set(xlim=(0, width_in), ylim=(0, height_in))
     axes.axis("off")
     grid = skycell_grid(skycell)
-    scale_arcsec, words = _scale(0.24 * view.width * grid.scale_arcsec)
+    scale_arcsec, words = _scale(0.2 * view.width * grid.scale_arcsec)
     length_in = scale_arcsec / grid.scale_arcsec / view.width * map_width_in
     axes.plot([0, length_in], [0.1, 0.1], color=INK, linewidth=2.5, solid_capstyle="butt")
     axes.text(length_in / 2, 0.17, words, fontsize=9.5, color=INK, ha="center", va="bottom")

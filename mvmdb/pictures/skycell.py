@@ -81,7 +81,8 @@ def draw_skycell(
     add_heading(figure, _PLACE[0], 0.25, f"{skycell}  {layer or ''}".strip(), words)
     view = view_box(skycell, extent, zoom=zoom)
     axes = add_skycell_axes(figure, _PLACE, skycell, view)
-    _add_outlines(axes, [(group.colour, sample) for group, sample in zip(groups, drawn, strict=True)])
+    colours = [group.colour for group in groups]
+    _add_outlines(axes, list(zip(colours, drawn, strict=True)), max(extent.width, extent.height) / view.width)
     if every > 1:
         _add_areas(axes, groups, depth_of)
     add_skycells(axes, skycell, view)
@@ -91,17 +92,20 @@ def draw_skycell(
     return figure
 
 
-def _add_outlines(axes: Axes, drawn: Sequence[tuple[str, Sequence[ChipOutline]]]) -> None:
+def _add_outlines(
+    axes: Axes, drawn: Sequence[tuple[str, Sequence[ChipOutline]]], share_of_map: float
+) -> None:
     """Draw the chips of each colour: faint areas, if they are few enough to see through, and sides over all.
 
-    Filters often share the very same outlines: the first to be drawn are wider, so that each still shows.
+    Filters often share the very same outlines: the first to be drawn are wider, so that each still shows,
+    as far as the share of the map that the outlines take leaves room.
     """
     n_outlines = sum(len(outlines) for _, outlines in drawn)
     for place, (colour, outlines) in enumerate(drawn):
         n, polygons = len(outlines), [outline.vertices_pix for outline in outlines]
         sides = PolyCollection(polygons, facecolors="none", zorder=3)
         sides.set_edgecolor(to_rgba(colour, min(0.9, max(_LEAST_OPACITY, 20 / n))))
-        sides.set_linewidth(1 + 0.35 * (len(drawn) - 1 - place) if n_outlines < _FEW else 0.5)
+        sides.set_linewidth(0.9 + 0.4 * share_of_map * (len(drawn) - 1 - place) if n_outlines < _FEW else 0.5)
         sides.set_rasterized(n_outlines > _MOST_VECTORS)
         axes.add_collection(sides, autolim=False)
         # As many on one spot as there may be, half of all, leave half of what is below.

@@ -317,7 +317,7 @@ from (select n, n % 350 - 175 as lon, n % 120 - 60 as lat from generate_series(1
 QUESTIONS = (
     "mvm.skycell_footprints('p1889x07y19')",
     "mvm.skycell_footprints('p1889x07y19', 'wfc3_ir_f160w')",
-    "mvm.sky_polygons('p1889x07y19', filter => 'F160W')",
+    "mvm.footprint_polygons('p1889x07y19', filter => 'F160W')",
     "mvm.exposure_overlap('p1889x07y19')",
 )
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.exposures import register_exposure
-from mvmdb.errors import EmptyLayerError, InputError, OutputFileError, TooLargeError, UnknownObjectError
+from mvmdb.errors import EmptyLayerError, OutputFileError, TooLargeError, UnknownObjectError
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.maps import draw_sky_map, draw_skycell_map, make_depth_map, make_moc
 from mvmdb_cli.app import app
@@ -196,8 +196,3 @@ def test_commands_in_json(command: Any) -> None:
         ("itst0000q", "jtst0009q", 1500 * 1000),
         ("itst0001q", "jtst0009q", 500 * 1500),
     ]
-
-
-def test_colours_that_do_not_exist(command: Any) -> None:
-    with pytest.raises(InputError, match="colours cannot show 'red'"):
-        command("map", "sky", "--colour", "red")

@@ -1,25 +1,25 @@
 -- The sky that a selection of exposures covers, as polygons: within one skycell, where they are cut at its border, or
 -- everywhere. What a MOC is made from.
 -- requires: functions/skycell_footprints, functions/skycell_box, functions/skycell_key, functions/sky_of_cell_pixel
-create function mvm.sky_polygons(skycell text default null, layer text default null, filter text default null)
+create function mvm.footprint_polygons(skycell text default null, layer text default null, filter text default null)
 returns table (exposure text, polygon geometry)
 language sql stable parallel safe rows 1000
 begin atomic
   select e.rootname, part.geom
   from mvm.exposure as e
   cross join lateral ST_Dump(e.footprint::geometry) as part
-  where sky_polygons.skycell is null
+  where footprint_polygons.skycell is null
     and e.is_current
     and e.exclusion is null
-    and (sky_polygons.filter is null or e.filter = sky_polygons.filter::citext)
+    and (footprint_polygons.filter is null or e.filter = footprint_polygons.filter::citext)
     and (
-      sky_polygons.layer is null
-      or e.instrument || '_' || e.detector || '_' || e.filter = regexp_replace(lower(sky_polygons.layer), '_coarse$', '')
+      footprint_polygons.layer is null
+      or e.instrument || '_' || e.detector || '_' || e.filter = regexp_replace(lower(footprint_polygons.layer), '_coarse$', '')
     )
   union all
   select f.exposure, part.geom
-  from mvm.skycell_footprints(sky_polygons.skycell, sky_polygons.layer) as f
-  cross join mvm.skycell_key(sky_polygons.skycell) as key
+  from mvm.skycell_footprints(footprint_polygons.skycell, footprint_polygons.layer) as f
+  cross join mvm.skycell_key(footprint_polygons.skycell) as key
   join mvm.projection_cell as cell on cell.projection_cell = key.projection_cell
   join mvm.ring on ring.ring = cell.ring
   cross join lateral ST_Dump(
@@ -33,8 +33,8 @@ begin atomic
       ring.srid
     )
   ) as part
-  where sky_polygons.filter is null or f.filter = sky_polygons.filter::citext;
+  where footprint_polygons.filter is null or f.filter = footprint_polygons.filter::citext;
 end;
 
-comment on function mvm.sky_polygons is
-  'Footprints of the current, not excluded exposures of a selection, one polygon per chip, ICRS degrees (SRID 104047); cut at the border of the skycell if one is given';
+comment on function mvm.footprint_polygons is
+  'Footprints of the current, not excluded exposures of a selection, one polygon per chip, ICRS degrees with right ascension around 0 (SRID 104047); cut at the border of the skycell if one is given';

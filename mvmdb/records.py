@@ -20,6 +20,9 @@ from mvmdb.sky.footprint import SkyRing
 from mvmdb.sky.grid import PixelBox, TanGrid, box_at_scale, skycell_grid
 
 Bunit = Literal["ELECTRONS", "ELECTRONS/S", "COUNTS", "COUNTS/S"]
+SkyMethod = Literal["none", "match"]
+SkyZero = Literal["mean", "faintest"]
+Equalisation = Literal["none", "photflam"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,14 @@ class DrizzleParameters:
     """DQ bits that do not reject a pixel."""
     mapping_error_pix: float = 1e-3
     """Largest error allowed when the distortion is interpolated; 0 evaluates every pixel."""
+    sky: SkyMethod = "none"
+    """``match``: the backgrounds of the exposures are made equal where they overlap."""
+    sky_zero: SkyZero = "mean"
+    """Which level is left in a matched group: the mean of its exposures, or that of the faintest."""
+    equalise: Equalisation = "none"
+    """``photflam``: each chip is scaled by its inverse sensitivity to that of the layer."""
+    error: bool = False
+    """Whether the variance of the inputs is propagated into an ERR extension."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +128,8 @@ class LayerInput:
     pixel_scale_arcsec: float
     bunit: Bunit
     gain_e_per_dn: float
+    photflam: float | None
+    """erg/s/cm2/Angstrom per e-/s; None where the header has no calibration."""
 
     @property
     def context_plane(self) -> int:
@@ -141,6 +154,9 @@ class LayerPlan:
     """Common subarray of the skycell, in its fine pixels."""
     inputs: tuple[LayerInput, ...]
     parameters: DrizzleParameters
+    parameter_set: str
+    """Named set the parameters come from and what was overridden, like ``mvmdb pixfrac=0.8``; the recipe has
+    the values."""
     engine: str
     """Name and version of everything that computes pixels, e.g. ``mvmdb 0.1.0, drizzle 3.0.0``."""
 
@@ -204,6 +220,43 @@ class InputStatistics:
     context_index: int
     n_pixels_contributed: int
     """Output pixels in which the input has positive weight."""
+    sky_e_per_s_arcsec2: float = 0.0
+    """Background subtracted from the input, after its scaling, e-/s per square arcsecond."""
+    sky_group: int = 0
+    """Number of the group of overlapping exposures within which the backgrounds were made equal, from 1;
+    0 where nothing was matched."""
+    flux_scale: float = 1.0
+    """Factor by which the rates of the input were multiplied."""
+
+
+@dataclass(frozen=True)
+class FootprintStatistics:
+    """The MVM statistics of a layer by the outlines of its chips, as the reference defines them."""
+
+    n_pixels_covered: int
+    """Pixels whose centre lies in the outline of at least one input."""
+    coverage_fraction: float
+    """Covered fraction of the full skycell."""
+    mean_exptime_s: float
+    median_exptime_s: float
+    mean_n_exposures: float
+    """Mean number of inputs (chips) per covered pixel."""
+    median_n_exposures: float
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What was done to the rates of a layer before they were drizzled, as header and database state it."""
+
+    sky: str = "none"
+    """``none``, ``match to mean``, ``match to faintest``, or ``none:`` and why nothing could be matched."""
+    n_sky_groups: int = 0
+    """Groups of exposures that overlap, directly or through others; levels of different groups are not
+    comparable."""
+    equalisation: str = "none"
+    """``none``, ``photflam``, or ``none:`` and why nothing could be equalised."""
+    photflam: float | None = None
+    """Inverse sensitivity of the layer after equalisation, erg/s/cm2/Angstrom per e-/s."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +271,11 @@ class LayerImage:
     """``(n_planes, ny, nx)``: bit k of plane p is set where input 32 p + k contributed."""
     statistics: LayerStatistics
     inputs: tuple[InputStatistics, ...] = field(default_factory=tuple)
+    error: NDArray[np.float32] | None = None
+    """``(ny, nx)``, standard deviation of ``science`` from the propagated variance, NaN where the weight is
+    0; None where it was not asked for. Resampling correlates neighbours, which it does not say."""
+    preparation: Preparation = Preparation()
+    footprints: FootprintStatistics | None = None
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,7 @@ def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
         "n_inputs": len(plan.inputs),
         "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
         "parameters": plan.parameters,
+        "parameter_set": plan.parameter_set,
         "recipe_sha256": plan.recipe_sha256(),
         "inputs": plan.inputs,
     }

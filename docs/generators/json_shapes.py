@@ -141,6 +141,8 @@ class PlannedLayer:
     """Sum of the exposure times."""
     parameters: DrizzleParameters
     """How the chips are combined."""
+    parameter_set: str
+    """Named set the parameters come from, and what was overridden."""
     recipe_sha256: str
     """SHA-256 of everything that determines the pixels."""
     inputs: list[LayerInput]

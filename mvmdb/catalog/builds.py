@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, text, u
 from mvmdb.catalog.engine import catalog_errors
 from mvmdb.catalog.models import build, product, product_input
 from mvmdb.errors import ConflictError
-from mvmdb.records import LayerImage, LayerPlan, PublishedFile
+from mvmdb.records import FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def begin_build(
             **_layer_values(plan),
             recipe_sha256=plan.recipe_sha256(),
             recipe=plan.recipe(),
+            parameter_set=plan.parameter_set,
             versions=dict(versions),
             directory=directory,
             host=host,
@@ -125,22 +126,28 @@ def stage_product(
         n_x_pix=plan.box.width,
         n_y_pix=plan.box.height,
         **vars(image.statistics),
+        **_footprint_values(image.footprints),
+        **vars(image.preparation),
     )
     product_id = connection.execute(row.returning(product.c.product_id)).scalar_one()
-    contributed = {item.context_index: item.n_pixels_contributed for item in image.inputs}
+    given = {item.context_index: vars(item) for item in image.inputs}
     connection.execute(
         insert(product_input),
         [
             {
                 "product_id": product_id,
-                "context_index": item.context_index,
                 "exposure_id": item.exposure_id,
                 "chip": item.chip,
-                "n_pixels_contributed": contributed[item.context_index],
+                **given[item.context_index],
             }
             for item in plan.inputs
         ],
     )
+
+
+def _footprint_values(statistics: FootprintStatistics | None) -> dict[str, Any]:
+    values = vars(statistics) if statistics is not None else {}
+    return {f"footprint_{name}": value for name, value in values.items()}
 
 
 def publish_product(connection: Connection, build_id: str) -> None:

@@ -84,6 +84,7 @@ def find_plan(
     *,
     selection: str = "all",
     parameters: DrizzleParameters,
+    parameter_set: str,
     engine: str,
 ) -> LayerPlan:
     """Return what a build of a layer would do now.
@@ -102,7 +103,9 @@ def find_plan(
         raise UnknownObjectError(f"skycell {skycell} has no layer {layer}", hint=f"its layers are {known}")
     suffix: ProductSuffix = "drc" if _holds_cte_corrected(connection, inputs) else "drz"
     name = ProductName(skycell, layer, selection, suffix)
-    return LayerPlan(skycell, layer, selection, name, extent, tuple(inputs), parameters, engine)
+    return LayerPlan(
+        skycell, layer, selection, name, extent, tuple(inputs), parameters, parameter_set, engine
+    )
 
 
 def _holds_cte_corrected(connection: Connection, inputs: list[LayerInput]) -> bool:

@@ -29,7 +29,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import CITEXT, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, JSONB
 
 from mvmdb.catalog.types import SKY_SRID, SkyPolygons
 
@@ -75,6 +75,30 @@ def _extent_columns() -> list[Column[Any]]:
             "x1", Integer, comment="Column after the last, 0-based fine pixels of the skycell (half-open)"
         ),
         _column("y1", Integer, comment="Row after the last, 0-based fine pixels of the skycell (half-open)"),
+    ]
+
+
+def _footprint_statistics_columns() -> list[Column[Any]]:
+    """Return the statistics by outlines: what the reference writes, beside those from the arrays."""
+    meanings = {
+        "coverage_fraction": "Fraction of the full skycell inside the outlines of the chips",
+        "mean_exptime_s": "Mean exposure time of the pixels inside the outlines, seconds",
+        "median_exptime_s": "Median exposure time of the pixels inside the outlines, seconds",
+        "mean_n_exposures": "Mean number of chips of the pixels inside the outlines",
+        "median_n_exposures": "Median number of chips of the pixels inside the outlines",
+    }
+    pixels = _column(
+        "footprint_n_pixels_covered",
+        BigInteger,
+        nullable=True,
+        comment="Pixels whose centre lies inside the outline of a chip",
+    )
+    return [
+        pixels,
+        *(
+            _column(f"footprint_{name}", Float(53), nullable=True, comment=meaning)
+            for name, meaning in meanings.items()
+        ),
     ]
 
 
@@ -334,6 +358,11 @@ build = Table(
     _column(
         "recipe", JSONB, comment="Everything that determines the pixels: inputs, extent, parameters, engine"
     ),
+    _column(
+        "parameter_set",
+        Text,
+        comment="Named set the parameters come from and what was overridden, like mvmdb pixfrac=0.8",
+    ),
     _column("versions", JSONB, comment="Versions of the software that ran"),
     _column("directory", Text, comment="Directory the product is written to, absolute path"),
     _column("host", Text, comment="Name of the machine that built"),
@@ -382,6 +411,24 @@ product = Table(
     _column("median_n_exposures", Float(53), comment="MEDNEXP: median number of inputs of observed pixels"),
     _column("mean_weight", Float(53), comment="MEANWHT: mean weight of observed pixels, seconds"),
     _column("median_weight", Float(53), comment="MEDWHT: median weight of observed pixels, seconds"),
+    *_footprint_statistics_columns(),
+    _column(
+        "sky",
+        Text,
+        comment="How the sky was matched: none, match to mean, match to faintest, or none: and why not",
+    ),
+    _column(
+        "n_sky_groups",
+        Integer,
+        comment="Groups of overlapping exposures whose sky was matched; levels of two groups do not compare",
+    ),
+    _column("equalisation", Text, comment="How the chips were scaled: none, photflam, or none: and why not"),
+    _column(
+        "photflam",
+        Float(53),
+        nullable=True,
+        comment="Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s",
+    ),
     _column("published_at", DateTime(True), nullable=True, comment="When it became current, UTC"),
     UniqueConstraint("product", "revision"),
     CheckConstraint("state in ('staged', 'current', 'superseded')", name="state"),
@@ -417,10 +464,78 @@ product_input = Table(
     _column("exposure_id", Integer, comment="Revision of the exposure that was used"),
     _column("chip", SmallInteger, comment="EXTVER of the chip's SCI extension"),
     _column("n_pixels_contributed", BigInteger, comment="Pixels of the product that hold light of this chip"),
+    _column(
+        "sky_e_per_s_arcsec2",
+        Float(53),
+        comment="Background subtracted from the chip, after its scaling, e-/s per square arcsecond",
+    ),
+    _column(
+        "sky_group",
+        Integer,
+        comment="Group within which the backgrounds were matched, from 1; 0 where nothing was matched",
+    ),
+    _column("flux_scale", Float(53), comment="Factor by which the rates of the chip were multiplied"),
     ForeignKeyConstraint(["exposure_id", "chip"], [chip.c.exposure_id, chip.c.chip]),
     UniqueConstraint("product_id", "exposure_id", "chip"),
     Index("product_input_exposure_id_idx", "exposure_id"),
     comment="Which chip went into which product, in context-bit order.",
+)
+
+parameter_set = Table(
+    "parameter_set",
+    metadata,
+    _column("parameter_set", Text, primary_key=True, comment="Name of the set"),
+    _column("description", Text, comment="What the set is for"),
+    _column(
+        "is_shipped",
+        Boolean,
+        comment="True for the sets of mvmdb itself, which every upgrade writes anew",
+    ),
+    CheckConstraint("parameter_set ~ '^[a-z][a-z0-9_-]*$'", name="name"),
+    comment="Named sets of drizzle parameters.",
+)
+
+parameter_rule = Table(
+    "parameter_rule",
+    metadata,
+    _column(
+        "parameter_set",
+        Text,
+        ForeignKey(parameter_set.c.parameter_set, ondelete="CASCADE"),
+        primary_key=True,
+        comment="Set the rule belongs to",
+    ),
+    _column(
+        "position",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="Of the rules that apply to a layer, the one with the highest position decides",
+    ),
+    _column("parameter", Text, comment="Parameter that the rule sets"),
+    _column("value", JSONB, comment="Value of the parameter"),
+    _column("instrument", CITEXT, nullable=True, comment="Instrument the rule is for; null for every one"),
+    _column("detector", CITEXT, nullable=True, comment="Detector the rule is for; null for every one"),
+    _column(
+        "filters",
+        ARRAY(Text),
+        nullable=True,
+        comment="Filters the rule is for, lower case; null for every one",
+    ),
+    _column(
+        "min_mean_n_exposures",
+        Float(53),
+        nullable=True,
+        comment="Least mean number of chips over the covered area for which the rule holds; null for any",
+    ),
+    _column(
+        "below_mean_n_exposures",
+        Float(53),
+        nullable=True,
+        comment="The rule holds where the mean number of chips is less than this; null for any",
+    ),
+    _column("source", Text, comment="Where the value comes from"),
+    comment="Values of drizzle parameters and the layers they hold for.",
 )
 
 sql_object = Table(

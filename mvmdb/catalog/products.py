@@ -39,6 +39,18 @@ class ProductRow:
     median_n_exposures: float
     mean_weight: float
     median_weight: float
+    footprint_n_pixels_covered: int | None
+    footprint_coverage_fraction: float | None
+    footprint_mean_exptime_s: float | None
+    footprint_median_exptime_s: float | None
+    footprint_mean_n_exposures: float | None
+    footprint_median_n_exposures: float | None
+    sky: str
+    n_sky_groups: int
+    equalisation: str
+    photflam: float | None
+    parameter_set: str
+    parameters: dict[str, str | float | bool]
     published_utc: str
     build_id: str
     recipe_sha256: str
@@ -63,6 +75,9 @@ class ProvenanceRow:
     proposal_id: int | None
     wcsname: str | None
     n_pixels_contributed: int
+    sky_e_per_s_arcsec2: float
+    sky_group: int
+    flux_scale: float
     exposure_path: str
 
 

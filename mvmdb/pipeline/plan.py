@@ -45,7 +45,14 @@ def plan_layer(connection: Connection, skycell: SkycellName, layer: LayerName) -
     UnknownObjectError
         The skycell has no such layer.
     """
-    plan = find_plan(connection, skycell, layer, parameters=default_parameters(layer), engine=ENGINE)
+    plan = find_plan(
+        connection,
+        skycell,
+        layer,
+        parameters=default_parameters(layer),
+        parameter_set="mvmdb",
+        engine=ENGINE,
+    )
     made = find_recipes(connection, skycell).get((str(layer), plan.selection))
     if made is None:
         return LayerTask(plan, "missing", "never built")

@@ -5,7 +5,7 @@ create function mvm.layer_inputs(skycell text, layer text, selection text defaul
 returns table (
   context_index integer, exposure text, chip integer, exposure_id integer, revision integer, exptime_s double precision,
   start_mjd double precision, end_mjd double precision, wcsname text, hdu_index integer, pixel_scale_arcsec double precision,
-  bunit text, gain_e_per_dn double precision, file_path text, file_type text, file_sha256 text
+  bunit text, gain_e_per_dn double precision, photflam double precision, file_path text, file_type text, file_sha256 text
 )
 language sql stable parallel safe rows 100
 begin atomic
@@ -13,7 +13,7 @@ begin atomic
     (row_number() over (order by m.start_mjd, m.exposure, c.chip) - 1)::integer,
     m.exposure, c.chip, m.exposure_id, m.revision, m.exptime_s,
     m.start_mjd, m.end_mjd, c.wcsname, c.hdu_index, c.pixel_scale_arcsec,
-    c.bunit, c.gain_e_per_dn, e.file_path, e.file_type, e.file_sha256
+    c.bunit, c.gain_e_per_dn, c.photflam, e.file_path, e.file_type, e.file_sha256
   from mvm.layer_member as m
   join mvm.exposure as e on e.exposure_id = m.exposure_id
   join mvm.placement as p on p.exposure_id = m.exposure_id and p.projection_cell = m.projection_cell

@@ -26,6 +26,16 @@ create table mvm.product (
   median_n_exposures double precision not null,
   mean_weight double precision not null,
   median_weight double precision not null,
+  footprint_n_pixels_covered bigint,
+  footprint_coverage_fraction double precision,
+  footprint_mean_exptime_s double precision,
+  footprint_median_exptime_s double precision,
+  footprint_mean_n_exposures double precision,
+  footprint_median_n_exposures double precision,
+  sky text not null,
+  n_sky_groups integer not null,
+  equalisation text not null,
+  photflam double precision,
   published_at timestamp with time zone,
   constraint product_pkey primary key (product_id),
   constraint product_product_revision_key unique (product, revision),
@@ -63,4 +73,14 @@ comment on column mvm.product.mean_n_exposures is 'MEANNEXP: mean number of inpu
 comment on column mvm.product.median_n_exposures is 'MEDNEXP: median number of inputs of observed pixels';
 comment on column mvm.product.mean_weight is 'MEANWHT: mean weight of observed pixels, seconds';
 comment on column mvm.product.median_weight is 'MEDWHT: median weight of observed pixels, seconds';
+comment on column mvm.product.footprint_n_pixels_covered is 'Pixels whose centre lies inside the outline of a chip';
+comment on column mvm.product.footprint_coverage_fraction is 'Fraction of the full skycell inside the outlines of the chips';
+comment on column mvm.product.footprint_mean_exptime_s is 'Mean exposure time of the pixels inside the outlines, seconds';
+comment on column mvm.product.footprint_median_exptime_s is 'Median exposure time of the pixels inside the outlines, seconds';
+comment on column mvm.product.footprint_mean_n_exposures is 'Mean number of chips of the pixels inside the outlines';
+comment on column mvm.product.footprint_median_n_exposures is 'Median number of chips of the pixels inside the outlines';
+comment on column mvm.product.sky is 'How the sky was matched: none, match to mean, match to faintest, or none: and why not';
+comment on column mvm.product.n_sky_groups is 'Groups of overlapping exposures whose sky was matched; levels of two groups do not compare';
+comment on column mvm.product.equalisation is 'How the chips were scaled: none, photflam, or none: and why not';
+comment on column mvm.product.photflam is 'Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s';
 comment on column mvm.product.published_at is 'When it became current, UTC';

@@ -26,6 +26,18 @@ select
   p.median_n_exposures,
   p.mean_weight,
   p.median_weight,
+  p.footprint_n_pixels_covered,
+  p.footprint_coverage_fraction,
+  p.footprint_mean_exptime_s,
+  p.footprint_median_exptime_s,
+  p.footprint_mean_n_exposures,
+  p.footprint_median_n_exposures,
+  p.sky,
+  p.n_sky_groups,
+  p.equalisation,
+  p.photflam,
+  b.parameter_set,
+  b.recipe -> 'parameters' as parameters,
   to_char(p.published_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as published_utc,
   p.build_id::text as build_id,
   b.recipe_sha256,
@@ -72,6 +84,18 @@ comment on column mvm.current_product.mean_n_exposures is 'MEANNEXP: mean number
 comment on column mvm.current_product.median_n_exposures is 'MEDNEXP: median number of inputs of observed pixels';
 comment on column mvm.current_product.mean_weight is 'MEANWHT: mean weight of observed pixels, seconds';
 comment on column mvm.current_product.median_weight is 'MEDWHT: median weight of observed pixels, seconds';
+comment on column mvm.current_product.footprint_n_pixels_covered is 'Pixels whose centre lies inside the outline of a chip';
+comment on column mvm.current_product.footprint_coverage_fraction is 'Fraction of the full skycell inside the outlines of the chips';
+comment on column mvm.current_product.footprint_mean_exptime_s is 'Mean exposure time of the pixels inside the outlines, seconds';
+comment on column mvm.current_product.footprint_median_exptime_s is 'Median exposure time of the pixels inside the outlines, seconds';
+comment on column mvm.current_product.footprint_mean_n_exposures is 'Mean number of chips of the pixels inside the outlines';
+comment on column mvm.current_product.footprint_median_n_exposures is 'Median number of chips of the pixels inside the outlines';
+comment on column mvm.current_product.sky is 'How the sky was matched: none, match to mean, match to faintest, or none: and why not';
+comment on column mvm.current_product.n_sky_groups is 'Groups of overlapping exposures whose sky was matched';
+comment on column mvm.current_product.equalisation is 'How the chips were scaled: none, photflam, or none: and why not';
+comment on column mvm.current_product.photflam is 'Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s';
+comment on column mvm.current_product.parameter_set is 'Named set the parameters come from, and what was overridden';
+comment on column mvm.current_product.parameters is 'How the chips were combined';
 comment on column mvm.current_product.published_utc is 'When it became current, ISO 8601, UTC';
 comment on column mvm.current_product.build_id is 'Build that made it (MVMBUILD)';
 comment on column mvm.current_product.recipe_sha256 is 'SHA-256 of everything that determines its pixels';

@@ -15,6 +15,9 @@ select
   e.proposal_id,
   e.wcsname,
   i.n_pixels_contributed,
+  i.sky_e_per_s_arcsec2,
+  i.sky_group,
+  i.flux_scale,
   e.revision as exposure_revision,
   e.is_current as exposure_is_current,
   e.file_path as exposure_path,
@@ -44,6 +47,9 @@ comment on column mvm.product_provenance.start_mjd is 'Start of the exposure, mo
 comment on column mvm.product_provenance.proposal_id is 'Proposal number';
 comment on column mvm.product_provenance.wcsname is 'Name of the astrometric solution';
 comment on column mvm.product_provenance.n_pixels_contributed is 'Pixels of the product that hold light of the chip';
+comment on column mvm.product_provenance.sky_e_per_s_arcsec2 is 'Background subtracted from the chip, after its scaling, e-/s per square arcsecond';
+comment on column mvm.product_provenance.sky_group is 'Group within which the backgrounds were matched, from 1; 0 where nothing was matched';
+comment on column mvm.product_provenance.flux_scale is 'Factor by which the rates of the chip were multiplied';
 comment on column mvm.product_provenance.exposure_revision is 'Revision of the exposure that was used';
 comment on column mvm.product_provenance.exposure_is_current is 'False when the exposure has been revised since';
 comment on column mvm.product_provenance.exposure_path is 'File of the exposure';

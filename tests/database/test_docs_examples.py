@@ -150,7 +150,7 @@ DESCRIPTION_OF_TABLES = {
         join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0
         left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
         where c.relnamespace = 'mvm'::regnamespace and c.relkind = 'r' and c.relname <> 'alembic_version'
-        order by 1, a.attnum""",
+        order by 1, 2""",
     "constraints": """
         select c.relname, o.conname, pg_get_constraintdef(o.oid)
         from pg_constraint as o

@@ -61,6 +61,7 @@ def plan(connection: Connection, layer: str) -> LayerPlan:
         SKYCELL,
         LayerName.parse(layer),
         parameters=DrizzleParameters(good_bits=80),
+        parameter_set="mvmdb",
         engine="engine 1",
     )
 

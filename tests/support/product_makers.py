@@ -56,6 +56,7 @@ def make_input(index: int, **changes: Any) -> LayerInput:
         "pixel_scale_arcsec": 0.05,
         "bunit": "ELECTRONS",
         "gain_e_per_dn": 1.0,
+        "photflam": 7.9e-20,
     }
     return LayerInput(**values | changes)
 
@@ -76,6 +77,7 @@ def make_plan(
         extent=extent or PixelBox(2132, 10281, 2132 + 61, 10281 + 47),
         inputs=inputs or tuple(make_input(index) for index in range(n_inputs)),
         parameters=DrizzleParameters(good_bits=80),
+        parameter_set="mvmdb",
         engine="mvmdb 0.1.0, drizzle 3.0.0",
     )
 

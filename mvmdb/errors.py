@@ -35,6 +35,10 @@ class SettingsError(InputError):
     """A setting or environment variable has an unusable value."""
 
 
+class ParameterError(InputError, ValueError):
+    """A drizzle parameter is unknown, or has a value that it cannot have."""
+
+
 class RegionError(InputError, ValueError):
     """A text is no region of the sky, or one that cannot be used."""
 

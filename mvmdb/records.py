@@ -20,6 +20,8 @@ from mvmdb.sky.footprint import SkyRing
 from mvmdb.sky.grid import PixelBox, TanGrid, box_at_scale, skycell_grid
 
 Bunit = Literal["ELECTRONS", "ELECTRONS/S", "COUNTS", "COUNTS/S"]
+Kernel = Literal["square", "turbo", "point"]
+Weighting = Literal["exptime"]
 SkyMethod = Literal["none", "match"]
 SkyZero = Literal["mean", "faintest"]
 Equalisation = Literal["none", "photflam"]
@@ -91,9 +93,9 @@ class ExposureFacts:
 class DrizzleParameters:
     """Everything besides the inputs and the grid that decides the pixels of a layer."""
 
-    kernel: str = "square"
+    kernel: Kernel = "square"
     pixfrac: float = 1.0
-    weighting: str = "exptime"
+    weighting: Weighting = "exptime"
     good_bits: int = 0
     """DQ bits that do not reject a pixel."""
     mapping_error_pix: float = 1e-3

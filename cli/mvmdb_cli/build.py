@@ -10,12 +10,14 @@ import typer
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
+from mvmdb.catalog.parameters import DEFAULT_SET
 from mvmdb.errors import ExposureError, MosaicError
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.parameters import parse_overrides
 from mvmdb.pipeline.build import BuildOrder, BuildResult, build_layers, carry_out
 from mvmdb.pipeline.database import database_url
 from mvmdb.pipeline.ingest import IngestResult, find_exposure_files, ingest_files
-from mvmdb.pipeline.plan import LayerTask, plan_skycell
+from mvmdb.pipeline.plan import LayerTask, ParameterChoice, plan_skycell
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
 from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress, talk
@@ -28,6 +30,12 @@ Layer = Annotated[
     str | None, typer.Argument(metavar="LAYER", help="Like wfc3_ir_f160w_coarse; all if left out.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")]
+ParameterSet = Annotated[
+    str, typer.Option("--parameters", metavar="NAME", help="Parameter set: see `mvmdb parameters list`.")
+]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="NAME=VALUE", help="Replace one parameter, like pixfrac=0.8.")
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes (MVMDB_WORKERS).")]
 
 
@@ -92,13 +100,20 @@ def layer_list(
 
 
 @layer_app.command("plan")
-def layer_plan(skycell: Skycell, layer: Layer = None, as_json: Json = False) -> None:
+def layer_plan(
+    skycell: Skycell,
+    layer: Layer = None,
+    parameter_set: ParameterSet = DEFAULT_SET,
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
     """Show what a build would do: inputs in drizzle order, subarray, size, file; nothing is written.
 
     Example: `mvmdb layer plan p1889x07y19 wfc3_ir_f160w_coarse`
     """
     with opened() as (settings, engine), transaction(engine) as connection:
-        tasks = plan_skycell(connection, SkycellName.parse(skycell), _layers(layer))
+        choice = ParameterChoice(parameter_set, parse_overrides(overrides))
+        tasks = plan_skycell(connection, SkycellName.parse(skycell), _layers(layer), choice)
     _print_plans(tasks, settings, as_json)
 
 
@@ -154,6 +169,8 @@ def _layers(layer: str | None) -> list[LayerName]:
 def layer_build(
     skycell: Skycell,
     layer: Layer = None,
+    parameter_set: ParameterSet = DEFAULT_SET,
+    overrides: Overrides = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="Build although nothing has changed.")] = False,
     dry_run: DryRun = False,
     workers: Workers = None,
@@ -164,14 +181,16 @@ def layer_build(
     Example: `mvmdb layer build p1889x07y19`
     """
     with opened() as (settings, engine):
-        name = SkycellName.parse(skycell)
+        name, choice = SkycellName.parse(skycell), ParameterChoice(parameter_set, parse_overrides(overrides))
         with transaction(engine) as connection:
-            tasks = plan_skycell(connection, name, _layers(layer))
+            tasks = plan_skycell(connection, name, _layers(layer), choice)
         if dry_run:
             _print_plans(tasks, settings, as_json)
             return
         url = database_url(settings)
-        orders = [BuildOrder(url, settings.products_dir, name, task.plan.layer, force) for task in tasks]
+        orders = [
+            BuildOrder(url, settings.products_dir, name, task.plan.layer, choice, force) for task in tasks
+        ]
         results = _build(orders, tasks, workers or settings.workers, quiet=as_json)
     _report(results, as_json)
 

@@ -11,6 +11,7 @@ from typing import Any
 from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.footprints import OverlapRow
 from mvmdb.catalog.layers import LayerRow, SkycellRow
+from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
 from mvmdb.cluster import ClusterStatus
@@ -203,6 +204,9 @@ OUTPUTS = (
     Output("layer plan", list[PlannedLayer]),
     Output("layer build", list[BuildResult]),
     Output("layer build", list[PlannedLayer], "with --dry-run"),
+    Output("parameters list", list[ParameterSetRow]),
+    Output("parameters show", list[ParameterRuleRow]),
+    Output("parameters show", list[LayerParameterRow], "with SKYCELL and LAYER"),
     Output("skycell at", list[SkycellHit]),
     Output("skycell show", SkycellShown),
     Output("exposure list", list[ExposureRow]),
@@ -227,6 +231,9 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     IngestResult: ("current_exposure", "ingest_failure"),
     LayerInput: ("exposure", "chip"),
     LayerRow: ("layer_depth", "product"),
+    LayerParameterRow: ("parameter_rule",),
+    ParameterRuleRow: ("parameter_rule",),
+    ParameterSetRow: ("parameter_set",),
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
     RevisionRow: ("exposure",),

@@ -145,3 +145,6 @@ def upgrade() -> None:
         schema="mvm",
         comment="Values of drizzle parameters and the layers they hold for.",
     )
+    op.alter_column(
+        "sql_object", "kind", comment="view, function or data (rows that mvmdb ships)", schema="mvm"
+    )

@@ -542,7 +542,7 @@ sql_object = Table(
     "sql_object",
     metadata,
     _column("position", Integer, primary_key=True, autoincrement=False, comment="Order of creation"),
-    _column("kind", Text, comment="view or function"),
+    _column("kind", Text, comment="view, function or data (rows that mvmdb ships)"),
     _column("identity", Text, comment="Name, and for a function its argument types, as drop needs it"),
     _column("definition_sha256", Text, comment="SHA-256 of the file that defines it"),
     comment="Views and functions created from sql/, replaced at every upgrade.",

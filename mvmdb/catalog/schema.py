@@ -149,7 +149,8 @@ def _drop_objects(connection: Connection) -> None:
         return
     recorded = select(sql_object.c.kind, sql_object.c.identity).order_by(sql_object.c.position.desc())
     for kind, identity in connection.execute(recorded).all():
-        connection.execute(text(f"drop {kind} if exists {identity}"))
+        if kind != "data":  # rows are replaced by the file that brings them
+            connection.execute(text(f"drop {kind} if exists {identity}"))
     connection.execute(delete(sql_object))
 
 
@@ -168,7 +169,7 @@ def _create_objects(connection: Connection) -> None:
 
 def _identity(connection: Connection, file: SqlFile) -> str:
     """Return the name that ``drop`` needs: for a function with the types of its arguments."""
-    if file.kind == "view":
+    if file.kind != "function":
         return f"{SCHEMA}.{file.name}"
     query = text(
         "select format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))"

@@ -1,9 +1,10 @@
-"""The SQL objects that are replaced at every upgrade: one view or function per file under ``sql/``."""
+"""What every upgrade replaces: per file under ``sql/`` one view or function, or rows that mvmdb ships."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -12,7 +13,9 @@ from typing import Literal
 
 import mvmdb
 
-Kind = Literal["view", "function"]
+Kind = Literal["view", "function", "data"]
+
+FOLDERS: Mapping[Kind, str] = {"view": "views", "function": "functions", "data": "data"}
 
 _REQUIRES = re.compile(r"^-- requires: *(.*)$", re.MULTILINE)
 
@@ -29,7 +32,7 @@ class SqlFile:
     @property
     def key(self) -> str:
         """Folder and name, as ``-- requires:`` lines spell it: ``views/skycell``."""
-        return f"{self.kind}s/{self.name}"
+        return f"{FOLDERS[self.kind]}/{self.name}"
 
     @property
     def sha256(self) -> str:
@@ -53,8 +56,11 @@ def sql_files() -> tuple[SqlFile, ...]:
 
 
 def _read_all(directory: Path) -> list[SqlFile]:
-    kinds: tuple[Kind, ...] = ("view", "function")
-    return [_read(path, kind) for kind in kinds for path in sorted(directory.glob(f"{kind}s/*.sql"))]
+    return [
+        _read(path, kind)
+        for kind, folder in FOLDERS.items()
+        for path in sorted(directory.glob(f"{folder}/*.sql"))
+    ]
 
 
 def _read(path: Path, kind: Kind) -> SqlFile:

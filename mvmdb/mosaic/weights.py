@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.records import Bunit
-
-DEFAULT_GOOD_BITS: Mapping[tuple[str, str], int] = MappingProxyType(
-    {
-        ("acs", "wfc"): 16 + 64,
-        ("acs", "hrc"): 16 + 64,
-        ("acs", "sbc"): 16 + 512,
-        ("wfc3", "uvis"): 16 + 64,
-        ("wfc3", "ir"): 16 + 512,
-        ("wfpc2", "pc"): 2 + 8 + 1024,
-    }
-)
-"""DQ bits that do not reject a pixel, by (instrument, detector), lower case.
-
-The ``final_bits`` of the reference pipeline for layers of several exposures: 16 hot, 64 warm, 512
-infrared blob or bad reference pixel; WFPC2 has its own bits.
-"""
 
 
 def good_pixels(dq: NDArray[np.integer[Any]], good_bits: int) -> NDArray[np.bool_]:

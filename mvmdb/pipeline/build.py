@@ -12,7 +12,7 @@ import platform
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,17 +21,19 @@ from sqlalchemy import Engine
 
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
+from mvmdb.catalog.footprints import list_outlines
 from mvmdb.errors import ConflictError, ExposureFileError, MvmdbError
 from mvmdb.files.exposure import ChipPixels, read_chip
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import find_leftovers, publish, stage_product
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
+from mvmdb.mosaic.footprints import footprint_statistics
 from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.parallel import run_parallel
-from mvmdb.pipeline.plan import LayerTask, as_forced, plan_layer
-from mvmdb.records import LayerImage, LayerInput, LayerPlan, PublishedFile
+from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
+from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerInput, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 from mvmdb.sky.sphere import Floats
 
@@ -62,6 +64,7 @@ def build_layer(
     skycell: SkycellName,
     layer: LayerName,
     *,
+    choice: ParameterChoice = DEFAULT_CHOICE,
     force: bool = False,
     on_input: OnInput | None = None,
 ) -> BuildResult:
@@ -75,6 +78,8 @@ def build_layer(
         Directory of all products; each skycell has a directory below it.
     skycell, layer
         What to build.
+    choice
+        With which parameters.
     force
         Build although nothing has changed.
     on_input
@@ -93,13 +98,14 @@ def build_layer(
             raise ConflictError(f"another process builds {layer} of {skycell}", {})
         _remove_replaced(engine, str(skycell), str(layer), "all")
         with transaction(engine) as connection:
-            task = plan_layer(connection, skycell, layer)
+            task = plan_layer(connection, skycell, layer, choice)
+            outlines = list_outlines(connection, skycell, layer)
         task = as_forced(task) if force else task
         if task.status == "current":
             return _result(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
-        return _result(task, "published", _build(engine, products_dir, task.plan, on_input).path)
+        return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
 
 
 def _result(task: LayerTask, outcome: str, file_path: str) -> BuildResult:
@@ -113,11 +119,18 @@ def _directory(products_dir: Path, plan: LayerPlan) -> Path:
     return products_dir / str(plan.skycell)
 
 
-def _build(engine: Engine, products_dir: Path, plan: LayerPlan, on_input: OnInput | None) -> PublishedFile:
+def _build(
+    engine: Engine,
+    products_dir: Path,
+    plan: LayerPlan,
+    outlines: Sequence[ChipOutline],
+    on_input: OnInput | None,
+) -> PublishedFile:
     directory = _directory(products_dir, plan)
     stamp = _begin(engine, plan, directory)
     with _failure_recorded(engine, stamp.build_id, directory):
         image, headers = compute_layer(plan, on_input)
+        image = replace(image, footprints=_footprint_statistics(plan, outlines))
         staged = stage_product(directory, plan, image, headers, stamp)
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
         with transaction(engine) as connection:
@@ -130,6 +143,19 @@ def _build(engine: Engine, products_dir: Path, plan: LayerPlan, on_input: OnInpu
         builds.publish_product(connection, stamp.build_id)
     _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
     return file
+
+
+def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> FootprintStatistics:
+    full, fine, grid = skycell_grid(plan.skycell, plan.layer.scale), skycell_grid(plan.skycell), plan.grid
+    ratio = fine.scale_arcsec / grid.scale_arcsec
+    offset_pix = (grid.crpix_x - 1, grid.crpix_y - 1)
+    tangent_point_pix = (fine.crpix_x - 1, fine.crpix_y - 1)
+    return footprint_statistics(
+        [(outline.vertices_pix - tangent_point_pix) * ratio + offset_pix for outline in outlines],
+        [outline.exptime_s for outline in outlines],
+        plan.box.shape,
+        full.box.n_pixels,
+    )
 
 
 def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
@@ -263,6 +289,7 @@ class BuildOrder:
     products_dir: Path
     skycell: SkycellName
     layer: LayerName
+    choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
 
 
@@ -271,7 +298,13 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
     engine = connect(order.url)
     try:
         return build_layer(
-            engine, order.products_dir, order.skycell, order.layer, force=order.force, on_input=on_input
+            engine,
+            order.products_dir,
+            order.skycell,
+            order.layer,
+            choice=order.choice,
+            force=order.force,
+            on_input=on_input,
         )
     except MvmdbError as error:
         return BuildResult(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
 from mvmdb.catalog.layers import find_extent, find_plan, find_recipes, list_layers
-from mvmdb.mosaic.weights import DEFAULT_GOOD_BITS
+from mvmdb.catalog.parameters import DEFAULT_SET, find_parameters
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.records import DrizzleParameters, LayerPlan
+from mvmdb.records import LayerPlan
 
 ENGINE = f"mvmdb engine 1, drizzle {version('drizzle')}"
 """Part of every recipe; the number goes up when a change of ours changes pixels."""
@@ -30,12 +30,23 @@ class LayerTask:
     reason: str
 
 
-def default_parameters(layer: LayerName) -> DrizzleParameters:
-    """Return the parameters of a layer: square kernel, pixfrac 1, the DQ bits its detector may show."""
-    return DrizzleParameters(good_bits=DEFAULT_GOOD_BITS[layer.instrument, layer.detector])
+@dataclass(frozen=True)
+class ParameterChoice:
+    """How layers are to be combined: a named set, and what replaces single values of it."""
+
+    parameter_set: str = DEFAULT_SET
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return " ".join([self.parameter_set, *(f"{name}={value}" for name, value in self.overrides.items())])
 
 
-def plan_layer(connection: Connection, skycell: SkycellName, layer: LayerName) -> LayerTask:
+DEFAULT_CHOICE = ParameterChoice()
+
+
+def plan_layer(
+    connection: Connection, skycell: SkycellName, layer: LayerName, choice: ParameterChoice = DEFAULT_CHOICE
+) -> LayerTask:
     """Return what a build of one layer would do now.
 
     Raises
@@ -43,14 +54,18 @@ def plan_layer(connection: Connection, skycell: SkycellName, layer: LayerName) -
     EmptyLayerError
         No exposure reaches the skycell.
     UnknownObjectError
-        The skycell has no such layer.
+        The skycell has no such layer, or there is no such parameter set.
+    ParameterError
+        A parameter is unknown or has a value that is not allowed.
     """
     plan = find_plan(
         connection,
         skycell,
         layer,
-        parameters=default_parameters(layer),
-        parameter_set="mvmdb",
+        parameters=find_parameters(
+            connection, skycell, layer, choice.parameter_set, overrides=choice.overrides
+        ),
+        parameter_set=str(choice),
         engine=ENGINE,
     )
     made = find_recipes(connection, skycell).get((str(layer), plan.selection))
@@ -65,7 +80,10 @@ def plan_layer(connection: Connection, skycell: SkycellName, layer: LayerName) -
 
 
 def plan_skycell(
-    connection: Connection, skycell: SkycellName, layers: Sequence[LayerName] = ()
+    connection: Connection,
+    skycell: SkycellName,
+    layers: Sequence[LayerName] = (),
+    choice: ParameterChoice = DEFAULT_CHOICE,
 ) -> list[LayerTask]:
     """Return the tasks of some layers of a skycell, or of all of them.
 
@@ -74,11 +92,13 @@ def plan_skycell(
     EmptyLayerError
         No exposure reaches the skycell.
     UnknownObjectError
-        The skycell has no such layer.
+        The skycell has no such layer, or there is no such parameter set.
+    ParameterError
+        A parameter is unknown or has a value that is not allowed.
     """
     find_extent(connection, skycell)
     wanted = layers or [LayerName.parse(row.layer) for row in list_layers(connection, skycell)]
-    return [plan_layer(connection, skycell, layer) for layer in wanted]
+    return [plan_layer(connection, skycell, layer, choice) for layer in wanted]
 
 
 def as_forced(task: LayerTask) -> LayerTask:

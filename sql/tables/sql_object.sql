@@ -10,6 +10,6 @@ create table mvm.sql_object (
 
 comment on table mvm.sql_object is 'Views and functions created from sql/, replaced at every upgrade.';
 comment on column mvm.sql_object.position is 'Order of creation';
-comment on column mvm.sql_object.kind is 'view or function';
+comment on column mvm.sql_object.kind is 'view, function or data (rows that mvmdb ships)';
 comment on column mvm.sql_object.identity is 'Name, and for a function its argument types, as drop needs it';
 comment on column mvm.sql_object.definition_sha256 is 'SHA-256 of the file that defines it';

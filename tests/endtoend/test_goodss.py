@@ -188,6 +188,58 @@ def test_statistics_can_be_recomputed_from_the_file(built: CommandLine) -> None:
         assert row == pytest.approx((primary["NPIXFRAC"], primary["MEANEXPT"], primary["MEDWHT"]), rel=1e-6)
 
 
+@pytest.mark.parametrize("layer", ["wfc3_ir_f140w", "wfc3_ir_f125w_coarse"])
+def test_statistics_by_outlines(built: CommandLine, exposures: Path, layer: str) -> None:
+    """As the reference does it: the centre of each pixel is looked up on every chip, good or bad."""
+    wcs = WCS(fits.getheader(product(built, layer), "SCI"))
+    n_y, n_x = fits.getdata(product(built, layer), "SCI").shape
+    y, x = np.mgrid[:n_y:3, :n_x:3]  # every ninth pixel
+    sky = wcs.all_pix2world(x.ravel(), y.ravel(), 0)
+    n_chips, exptime_s = np.zeros(x.size), np.zeros(x.size)
+    for row in built.json("provenance", FILES[layer]):
+        chip, dq, seconds = chip_wcs(exposures / f"{row['exposure']}_flt.fits.gz")
+        near = np.flatnonzero(
+            np.abs(chip.wcs_world2pix(*sky, 0) - np.array(dq.shape)[:, None] / 2).max(0) < 600
+        )
+        column, line = chip.all_world2pix(*(axis[near] for axis in sky), 0, quiet=True)
+        inside = (np.abs(column - (dq.shape[1] - 1) / 2) < dq.shape[1] / 2) & (
+            np.abs(line - (dq.shape[0] - 1) / 2) < dq.shape[0] / 2
+        )
+        n_chips[near[inside]] += 1
+        exptime_s[near[inside]] += seconds
+    covered = n_chips > 0
+    (found,) = built.sql(
+        "select footprint_n_pixels_covered, footprint_mean_exptime_s, footprint_median_exptime_s,"
+        " footprint_mean_n_exposures, footprint_median_n_exposures, footprint_coverage_fraction"
+        " from mvm.current_product where product = %s",
+        FILES[layer],
+    )
+    assert found[0] == pytest.approx(9 * covered.sum(), rel=2e-3)
+    assert found[1:5] == (
+        pytest.approx(exptime_s[covered].mean(), rel=2e-3),
+        pytest.approx(np.median(exptime_s[covered]), rel=1e-9),
+        pytest.approx(n_chips[covered].mean(), rel=2e-3),
+        np.median(n_chips[covered]),
+    )
+    assert found[5] == found[0] / (7318 if layer.endswith("coarse") else 21954) ** 2
+
+
+def test_another_parameter_set_makes_another_product(built: CommandLine) -> None:
+    layer = "wfc3_ir_f140w_coarse"
+    (plan,) = built.json("layer", "plan", SKYCELL, layer, "--parameters", "hap", "--set", "kernel=point")
+    assert (plan["parameter_set"], plan["status"]) == ("hap kernel=point", "stale")
+    assert (plan["parameters"]["kernel"], plan["parameters"]["sky_zero"]) == ("point", "faintest")
+    bad = built.run("layer", "build", SKYCELL, layer, "--set", "kernel=gaussian", expect=2)
+    assert "kernel cannot be 'gaussian'" in " ".join(bad.stderr.split())
+    assert "square or turbo or point" in " ".join(bad.stderr.split())
+    unknown = built.run("parameters", "show", "nonesuch", expect=2)
+    assert "hap, mvmdb" in unknown.stderr
+    row = next(row for row in built.json("product", "list", SKYCELL) if row["layer"] == layer)
+    assert row["parameter_set"] == "mvmdb"
+    shown = built.json("parameters", "show", "mvmdb", SKYCELL, layer)
+    assert {item["parameter"]: item["value"] for item in shown} == row["parameters"]
+
+
 def test_products_hold_what_the_document_says(built: CommandLine) -> None:
     for layer in LAYERS:
         with fits.open(product(built, layer), checksum=True) as hdus:

@@ -5,21 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mvmdb.mosaic.weights import DEFAULT_GOOD_BITS, exposure_time_weight, good_pixels, to_rate
+from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
 from mvmdb.records import Bunit
-
-
-def test_good_bits_are_those_of_the_reference_pipeline() -> None:
-    assert dict(DEFAULT_GOOD_BITS) == {
-        ("acs", "wfc"): 80,
-        ("acs", "hrc"): 80,
-        ("acs", "sbc"): 528,
-        ("wfc3", "uvis"): 80,
-        ("wfc3", "ir"): 528,
-        ("wfpc2", "pc"): 1034,
-    }
-    with pytest.raises(TypeError):
-        DEFAULT_GOOD_BITS["acs", "wfc"] = 0  # type: ignore[index]
 
 
 @pytest.mark.parametrize("dtype", ["i2", ">i2", "u2", ">u2", "i4", ">i4", "u4", "i8", "u1"])

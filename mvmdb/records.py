@@ -28,8 +28,11 @@ Equalisation = Literal["none", "photflam"]
 
 
 @dataclass(frozen=True)
-class Exclusion:
-    """Why an exposure must not enter a mosaic: a stable code and the keyword that says so."""
+class Finding:
+    """What speaks against an exposure in a mosaic: a stable code and the keyword that says so.
+
+    Whether it excludes the exposure is for the rules in the database to decide.
+    """
 
     code: str
     detail: str
@@ -79,9 +82,10 @@ class ExposureFacts:
     target_name: str
     proposal_id: int | None
     wcsname: str | None
-    exclusion: Exclusion | None
+    findings: tuple[Finding, ...]
+    """What speaks against it, the most telling first."""
     chips: tuple[ChipFacts, ...]
-    """Empty only for an excluded exposure whose WCS is useless."""
+    """Empty only where the WCS is useless and a finding tells why."""
 
     @property
     def visit(self) -> str:

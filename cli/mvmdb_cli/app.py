@@ -9,7 +9,7 @@ import typer
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, maps, parameters
+from mvmdb_cli import ask, build, coverage, database, demo, exclusion, maps, parameters
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -28,6 +28,7 @@ app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.add_typer(ask.skycell_app, name="skycell")
 app.add_typer(ask.exposure_app, name="exposure")
 app.add_typer(ask.product_app, name="product")
+app.add_typer(exclusion.exclusion_app, name="exclusion")
 app.command("provenance")(ask.provenance)
 app.add_typer(maps.map_app, name="map")
 app.command("moc")(maps.moc)

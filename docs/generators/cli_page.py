@@ -110,7 +110,7 @@ def _parameters(command: Any) -> str:
     hints = get_type_hints(command.callback)
     rows = [
         [
-            f"`{', '.join(parameter.opts)}`" if _is_option(parameter) else f"`{_argument(parameter)}`",
+            f"`{', '.join([*parameter.opts, *parameter.secondary_opts])}`" if _is_option(parameter) else f"`{_argument(parameter)}`",
             _value(parameter, hints[parameter.name]),
             parameter.help or "",
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mvmdb.catalog.exclusions import ExclusionChange, ExclusionRow
 from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.footprints import OverlapRow
 from mvmdb.catalog.layers import LayerRow, SkycellRow
@@ -209,6 +210,8 @@ OUTPUTS = (
     Output("parameters show", list[LayerParameterRow], "with SKYCELL and LAYER"),
     Output("skycell at", list[SkycellHit]),
     Output("skycell show", SkycellShown),
+    Output("exclusion list", list[ExclusionRow]),
+    Output("exclusion set", ExclusionChange),
     Output("exposure list", list[ExposureRow]),
     Output("exposure list", list[FailureRow], "with --failed"),
     Output("exposure show", ExposureShown),
@@ -226,6 +229,8 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     CoverageRow: ("current_exposure",),
     DepthRow: ("layer_depth",),
     PositionDepthRow: ("layer_depth",),
+    ExclusionChange: ("exclusion",),
+    ExclusionRow: ("exclusion",),
     ExposureRow: ("current_exposure",),
     FailureRow: ("ingest_failure",),
     IngestResult: ("current_exposure", "ingest_failure"),

@@ -91,7 +91,8 @@ def register_exposure(
     Notes
     -----
     Older revisions stay for provenance. The current one is the newest of the highest rank (FLC before
-    FLT). The trigger on ``mvm.exposure`` places the footprint on the tangent planes.
+    FLT). Triggers on ``mvm.exposure`` decide by rule whether findings exclude it, and place the footprint
+    on the tangent planes.
     """
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(facts.rootname, 0))))
     connection.execute(delete(ingest_failure).where(ingest_failure.c.file_path == facts.file_path))
@@ -134,14 +135,13 @@ def _rank(file_type: str) -> int:
 
 
 def _insert(connection: Connection, facts: ExposureFacts, revision: int, *, is_current: bool) -> None:
-    values = {name: value for name, value in vars(facts).items() if name not in ("chips", "exclusion")}
+    values = {name: value for name, value in vars(facts).items() if name not in ("chips", "findings")}
     row = insert(exposure).values(
         **values,
         revision=revision,
         is_current=is_current,
         visit=facts.visit,
-        exclusion=facts.exclusion and facts.exclusion.code,
-        exclusion_detail=facts.exclusion and facts.exclusion.detail,
+        findings=[vars(finding) for finding in facts.findings],
         footprint=tuple(item.footprint for item in facts.chips),
     )
     exposure_id = connection.execute(row.returning(exposure.c.exposure_id)).scalar_one()

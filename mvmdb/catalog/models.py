@@ -198,6 +198,16 @@ layer_scale = Table(
     comment="The scales at which the exposures of a detector are combined.",
 )
 
+exclusion_rule = Table(
+    "exclusion_rule",
+    metadata,
+    _column("code", Text, primary_key=True, comment="What was found, like moving_target"),
+    _column("excludes", Boolean, comment="True when an exposure with this finding enters no layer"),
+    _column("description", Text, comment="What the finding means"),
+    _column("source", Text, comment="Where the rule comes from"),
+    comment="Which findings exclude an exposure; a finding without a rule excludes.",
+)
+
 exposure = Table(
     "exposure",
     metadata,
@@ -232,10 +242,16 @@ exposure = Table(
         "wcsname", Text, nullable=True, comment="Name of the astrometric solution of the first chip (WCSNAME)"
     ),
     _column(
+        "findings",
+        JSONB,
+        server_default=text("'[]'"),
+        comment="What speaks against the exposure, most telling first: an array of code and detail",
+    ),
+    _column(
         "exclusion",
         Text,
         nullable=True,
-        comment="Why the exposure enters no layer, a code; null when it does",
+        comment="Why the exposure enters no layer, a code; null when it does; set by trigger from the rules",
     ),
     _column("exclusion_detail", Text, nullable=True, comment="Keyword and value behind the exclusion"),
     _column("file_path", Text, comment="Where the file lay when it was last ingested, absolute path"),
@@ -258,6 +274,12 @@ exposure = Table(
     CheckConstraint("(exclusion is null) = (exclusion_detail is null)", name="exclusion_has_detail"),
     CheckConstraint("end_mjd >= start_mjd", name="ends_after_start"),
     Index("exposure_current_idx", "rootname", unique=True, postgresql_where=text("is_current")),
+    Index(
+        "exposure_findings_idx",
+        "findings",
+        postgresql_using="gin",
+        postgresql_ops={"findings": "jsonb_path_ops"},
+    ),
     Index("exposure_footprint_idx", "footprint", postgresql_using="gist"),
     comment="Every revision of every exposure ever ingested; nothing is deleted, so provenance stays true.",
 )

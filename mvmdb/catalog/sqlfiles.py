@@ -49,10 +49,10 @@ def packaged_directory(name: Literal["sql", "migrations"]) -> Path:
 
 @cache
 def sql_files() -> tuple[SqlFile, ...]:
-    """Return every replaceable object in an order in which they can be created."""
+    """Return every replaceable object in an order in which they can be created; rows last, for triggers."""
     found = {file.key: file for file in _read_all(packaged_directory("sql"))}
     order = TopologicalSorter({key: found[key].requires for key in sorted(found)}).static_order()
-    return tuple(found[key] for key in order)
+    return tuple(sorted((found[key] for key in order), key=lambda file: file.kind == "data"))
 
 
 def _read_all(directory: Path) -> list[SqlFile]:

@@ -1,7 +1,8 @@
-"""Which exposures must not enter a mosaic, judged by keywords alone.
+"""What speaks against an exposure in a mosaic, judged by keywords alone.
 
-The rules are those of the reference pipeline (``analyze.analyze_data``); its tests of the pixels, for
-trails and for arrays of zeros, are not among them.
+The serious findings are the exclusions of the reference pipeline (``analyze.analyze_data``); its tests of
+the pixels, for trails and for arrays of zeros, are not among them. The advisory ones are those that it
+warns of, or makes subject to environment variables. What excludes is said by ``mvm.exclusion_rule``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mvmdb.files.checks import Scalar
-from mvmdb.records import Exclusion
+from mvmdb.records import Finding
 
 CALIBRATED_FILE_TYPES = ("flt", "flc", "c0m")
 
@@ -22,7 +23,7 @@ _EVERY_INSTRUMENT = ("ACS", "WFC3", "WFPC2")
 
 @dataclass(frozen=True)
 class _Rule:
-    """An exposure is excluded where one of the keywords holds text that matches, upper case."""
+    """A finding is made where one of the keywords holds text that matches, upper case."""
 
     code: str
     keywords: tuple[str, ...]
@@ -49,12 +50,23 @@ _RULES = (
     _rule("zero_exposure_time", "EXPTIME", "0"),
     _rule("bad_guiding", "QUALITY", ".*(GSFAIL|TDF-DOWN).*"),
     _rule("drizzle_omitted", "DRIZCORR", "OMIT|SKIPPED"),
+    _rule("coarse_guiding", "FGSLOCK", ".*(GY|COARSE).*"),
+    _rule("quad_filter", _FILTER_KEYWORDS, "FQ.*"),
+    _rule("flagged_exposure", "EXPFLAG", "(?!NORMAL$).+"),
 )
-"""The most telling reason first; the first that applies is given."""
+"""The most telling first."""
+
+ADVISORY_CODES = frozenset(
+    {"coarse_guiding", "quad_filter", "flagged_exposure", "not_cte_corrected", "small_detector"}
+)
+"""Findings that exclude nothing unless a rule of the database is changed."""
+
+_CTE_CORRECTED_DETECTORS = ("uvis", "wfc")
+_SMALL_DETECTORS = ("hrc", "sbc")
 
 
-def find_exclusion(primary: Mapping[str, Scalar], file_type: str) -> Exclusion | None:
-    """Return why an exposure must stay out of every mosaic, or None.
+def find_findings(primary: Mapping[str, Scalar], file_type: str, detector: str) -> tuple[Finding, ...]:
+    """Return what speaks against an exposure, the most telling first and each code once.
 
     Parameters
     ----------
@@ -62,15 +74,32 @@ def find_exclusion(primary: Mapping[str, Scalar], file_type: str) -> Exclusion |
         Keywords of the primary header.
     file_type
         What the file name ends in, ``flt`` or ``raw``.
+    detector
+        Lower case.
     """
-    for rule in _RULES:
-        for keyword in rule.keywords:
-            value = primary.get(keyword)
-            if _text(primary.get("INSTRUME")) in rule.instruments and rule.pattern.fullmatch(_text(value)):
-                return Exclusion(rule.code, f"{keyword} = {value!r}")
+    instrument = _text(primary.get("INSTRUME"))
+    found = [
+        Finding(rule.code, f"{keyword} = {primary[keyword]!r}")
+        for rule in _RULES
+        for keyword in rule.keywords
+        if instrument in rule.instruments and rule.pattern.fullmatch(_text(primary.get(keyword)))
+    ]
     if file_type not in CALIBRATED_FILE_TYPES:
-        return Exclusion("not_calibrated", f"file type {file_type!r}")
-    return None
+        found.append(Finding("not_calibrated", f"file type {file_type!r}"))
+    if file_type == "flt" and detector in _CTE_CORRECTED_DETECTORS:
+        found.append(Finding("not_cte_corrected", f"file type {file_type!r}"))
+    if detector in _SMALL_DETECTORS:
+        found.append(Finding("small_detector", f"DETECTOR = {detector.upper()!r}"))
+    first = {finding.code: finding for finding in reversed(found)}
+    serious_first = sorted(
+        first.values(), key=lambda finding: (not is_serious(finding), found.index(finding))
+    )
+    return tuple(serious_first)
+
+
+def is_serious(finding: Finding) -> bool:
+    """Return whether the reference pipeline would exclude an exposure for this."""
+    return finding.code not in ADVISORY_CODES
 
 
 def _text(value: Scalar | None) -> str:

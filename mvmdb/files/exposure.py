@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureFileError, NameFormatError, WcsError
 from mvmdb.files.checks import Keywords, Scalar, image_shape
-from mvmdb.files.exclusion import CALIBRATED_FILE_TYPES, find_exclusion
+from mvmdb.files.exclusion import CALIBRATED_FILE_TYPES, find_findings, is_serious
 from mvmdb.files.instruments import (
     chip_bunit,
     chip_gain,
@@ -25,7 +25,7 @@ from mvmdb.files.instruments import (
 from mvmdb.files.opening import FitsContent, HeaderDataUnit, read_fits
 from mvmdb.files.wcs import TABLE_NAMES, linear_scale_arcsec, read_pixel_to_sky
 from mvmdb.names import parse_rootname
-from mvmdb.records import ChipFacts, Exclusion, ExposureFacts
+from mvmdb.records import ChipFacts, ExposureFacts
 from mvmdb.sky.footprint import PixelToSky, SkyRing, outline, ring_area_sr
 
 WFPC2_EDGE_BIT = 2**16
@@ -84,8 +84,8 @@ def read_exposure(path: str | os.PathLike[str]) -> ExposureFacts:
     Returns
     -------
     ExposureFacts
-        With one outline per SCI extension. An exposure with an exclusion has no chips where its WCS gives
-        none; its other facts are complete. ``file_path`` is absolute, ``file_size_bytes`` uncompressed.
+        With one outline per SCI extension. An exposure with a serious finding has no chips where its WCS
+        gives none; its other facts are complete. ``file_path`` is absolute, ``file_size_bytes`` uncompressed.
 
     Raises
     ------
@@ -101,8 +101,8 @@ def read_exposure(path: str | os.PathLike[str]) -> ExposureFacts:
     primary = content.primary
     instrument, detector = instrument_detector(primary)
     file_type = _file_type(name, primary)
-    exclusion = find_exclusion(primary.values, file_type)
-    chips = tuple(_read_chips(content, instrument, detector, exclusion))
+    findings = find_findings(primary.values, file_type, detector)
+    chips = tuple(_read_chips(content, instrument, detector, may_fail=any(map(is_serious, findings))))
     start_mjd = primary.number("EXPSTART", _FIRST_MJD, _LAST_MJD)
     return ExposureFacts(
         rootname=_rootname(name, primary),
@@ -119,7 +119,7 @@ def read_exposure(path: str | os.PathLike[str]) -> ExposureFacts:
         target_name=primary.text("TARGNAME", default=""),
         proposal_id=_proposal_id(primary),
         wcsname=_wcsname(_sci_units(content)[0].keywords),
-        exclusion=exclusion,
+        findings=findings,
         chips=chips,
     )
 
@@ -178,14 +178,16 @@ def _sci_units(content: FitsContent) -> list[HeaderDataUnit]:
 
 
 def _read_chips(
-    content: FitsContent, instrument: str, detector: str, exclusion: Exclusion | None
+    content: FitsContent, instrument: str, detector: str, *, may_fail: bool
 ) -> Iterator[ChipFacts]:
-    """Yield the chips; an excluded exposure may lack any whose WCS is of no use."""
+    """Yield the chips; an exposure with a serious finding may lack any whose WCS or DQ is of no use."""
     for unit in _sci_units(content):
         try:
+            if not may_fail:
+                _require_dq(content, unit.keywords)
             yield _chip_facts(content, unit.keywords, instrument, detector)
         except WcsError:
-            if exclusion is None:
+            if not may_fail:
                 raise
 
 
@@ -231,6 +233,18 @@ def _footprint(
         )
         raise sci.for_wcs().fault("CD1_1", problem)
     return ring
+
+
+def _require_dq(content: FitsContent, sci: Keywords) -> None:
+    """Refuse a chip without data quality, or with that of another; WFPC2 keeps it in a file of its own."""
+    unit = content.find("DQ", sci.extension[1])
+    if unit is None:
+        if content.primary.text("INSTRUME").upper() != "WFPC2":
+            hint = "without data quality bad pixels and cosmic rays cannot be told from the sky"
+            raise sci.fault("EXTNAME", f"SCI,{sci.extension[1]} has no DQ extension beside it", hint=hint)
+    elif unit.keywords.integer("NAXIS", 0, 7) != 0 and image_shape(unit.keywords) != image_shape(sci):
+        shapes = f"DQ has {image_shape(unit.keywords)} rows and columns, SCI {image_shape(sci)}"
+        raise unit.keywords.fault("NAXIS1", shapes)
 
 
 def _read_dq(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...]) -> NDArray[np.int32]:

@@ -10,11 +10,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.exclusions import find_exclusion
 from mvmdb.catalog.exposures import FailureRow, record_failure, register_exposure
 from mvmdb.errors import ExposureError, UnknownObjectError
 from mvmdb.files.exposure import read_exposure
 from mvmdb.pipeline.parallel import run_parallel
-from mvmdb.records import ExposureFacts
+from mvmdb.records import ExposureFacts, Finding
 
 _ENDINGS = (".fits", ".fits.gz")
 _NOT_EXPOSURES = ("drz", "drc", "asn", "spt", "shm", "jit", "jif", "c1m", "x1d", "crj", "crc", "ima")
@@ -104,11 +105,15 @@ def _register(engine: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
         if isinstance(read, FailureRow):
             record_failure(connection, read)
             return _refused(read)
-        return _accepted(read, register_exposure(connection, read).value)
+        outcome = register_exposure(connection, read).value
+        return _accepted(read, outcome, find_exclusion(connection, read.findings))
 
 
-def _report(_: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
-    return _refused(read) if isinstance(read, FailureRow) else _accepted(read, "readable")
+def _report(engine: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
+    if isinstance(read, FailureRow):
+        return _refused(read)
+    with transaction(engine) as connection:
+        return _accepted(read, "readable", find_exclusion(connection, read.findings))
 
 
 def _refused(failure: FailureRow) -> IngestResult:
@@ -121,6 +126,6 @@ def _refused(failure: FailureRow) -> IngestResult:
     )
 
 
-def _accepted(facts: ExposureFacts, outcome: str) -> IngestResult:
-    exclusion = f"{facts.exclusion.code} ({facts.exclusion.detail})" if facts.exclusion else None
-    return IngestResult(facts.file_path, outcome, facts.rootname, exclusion)
+def _accepted(facts: ExposureFacts, outcome: str, exclusion: Finding | None) -> IngestResult:
+    because = f"{exclusion.code} ({exclusion.detail})" if exclusion else None
+    return IngestResult(facts.file_path, outcome, facts.rootname, because)

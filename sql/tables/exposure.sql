@@ -15,6 +15,7 @@ create table mvm.exposure (
   target_name text not null,
   proposal_id integer,
   wcsname text,
+  findings jsonb default '[]' not null,
   exclusion text,
   exclusion_detail text,
   file_path text not null,
@@ -31,6 +32,7 @@ create table mvm.exposure (
 );
 
 create unique index exposure_current_idx on mvm.exposure (rootname) where is_current;
+create index exposure_findings_idx on mvm.exposure using gin (findings jsonb_path_ops);
 create index exposure_footprint_idx on mvm.exposure using gist (footprint);
 
 comment on table mvm.exposure is 'Every revision of every exposure ever ingested; nothing is deleted, so provenance stays true.';
@@ -48,7 +50,8 @@ comment on column mvm.exposure.end_mjd is 'End of the exposure, modified Julian 
 comment on column mvm.exposure.target_name is 'Target as named by the proposer (TARGNAME)';
 comment on column mvm.exposure.proposal_id is 'Proposal number (PROPOSID)';
 comment on column mvm.exposure.wcsname is 'Name of the astrometric solution of the first chip (WCSNAME)';
-comment on column mvm.exposure.exclusion is 'Why the exposure enters no layer, a code; null when it does';
+comment on column mvm.exposure.findings is 'What speaks against the exposure, most telling first: an array of code and detail';
+comment on column mvm.exposure.exclusion is 'Why the exposure enters no layer, a code; null when it does; set by trigger from the rules';
 comment on column mvm.exposure.exclusion_detail is 'Keyword and value behind the exclusion';
 comment on column mvm.exposure.file_path is 'Where the file lay when it was last ingested, absolute path';
 comment on column mvm.exposure.file_type is 'flt, flc, c0m, ...: calibration level from the file name';

@@ -25,7 +25,7 @@ from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.models import metadata
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.plan import plan_layer
-from mvmdb.records import Exclusion, InputStatistics, LayerImage, LayerStatistics, PublishedFile
+from mvmdb.records import Finding, InputStatistics, LayerImage, LayerStatistics, PublishedFile
 from mvmdb.simulate.field import demo_programme
 from mvmdb.sky.grid import skycell_grid
 from mvmdb_cli.app import app
@@ -92,8 +92,8 @@ def register_goods_s(connection: Connection) -> None:
     x, y = (int(v) for v in skycell_grid(SkycellName.parse(GOODS_S)).sky_to_pixel(53.0718, -27.7012))
     ring = ring_of_pixels(GOODS_S, (x - 1500, y - 1500, x + 1500, y + 1500))
     register_exposure(connection, make_facts("ib6o03n9q", [ring], filter="f125w"))
-    grism = Exclusion("spectroscopic", "OBSTYPE = 'SPECTROSCOPIC'")
-    register_exposure(connection, make_facts("ib6o23rsq", [ring], filter="g141", exclusion=grism))
+    grism = Finding("spectroscopic", "OBSTYPE = 'SPECTROSCOPIC'")
+    register_exposure(connection, make_facts("ib6o23rsq", [ring], filter="g141", findings=(grism,)))
 
 
 def publish(connection: Connection, skycell: str, layer: str) -> None:

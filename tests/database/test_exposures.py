@@ -25,7 +25,7 @@ from mvmdb.catalog.exposures import (
 )
 from mvmdb.catalog.positions import ExposureFilter, Place, list_coverage
 from mvmdb.errors import CatalogError, UnknownObjectError
-from mvmdb.records import Exclusion, ExposureFacts
+from mvmdb.records import ExposureFacts, Finding
 from tests.support.facts import make_facts, ring_at_pixels, ring_of_pixels
 from tests.support.vectors import sky_of_skycell_pixels
 
@@ -78,10 +78,10 @@ def test_what_is_kept(connection: Connection) -> None:
     assert register(connection, given) == [NEW]
     row = connection.execute(text("select * from mvm.exposure")).mappings().one()
     for field in dataclasses.fields(given):
-        if field.name not in ("chips", "exclusion"):
+        if field.name not in ("chips", "findings"):
             assert row[field.name] == getattr(given, field.name)
     assert (row["revision"], row["is_current"], row["visit"]) == (1, True, "itst00")
-    assert (row["exclusion"], row["exclusion_detail"]) == (None, None)
+    assert (row["findings"], row["exclusion"], row["exclusion_detail"]) == ([], None, None)
     chip = connection.execute(text("select * from mvm.chip")).mappings().one()
     for field in dataclasses.fields(given.chips[0]):
         if field.name != "footprint":
@@ -177,7 +177,7 @@ def test_flc_outranks_flt(
 
 
 def test_excluded_exposures_are_kept_and_enter_nothing(connection: Connection) -> None:
-    grism = facts("itst000xq", exclusion=Exclusion("grism", "FILTER = G141"))
+    grism = facts("itst000xq", findings=(Finding("grism", "FILTER = G141"),))
     register(connection, grism, facts())
     assert count(connection, "placement") == 1
     assert list_skycells(connection, "itst000xq") == []
@@ -196,8 +196,8 @@ def test_excluded_exposures_are_kept_and_enter_nothing(connection: Connection) -
 
 
 def test_exclusion_that_comes_and_goes(connection: Connection) -> None:
-    lost_lock = Exclusion("guiding", "QUALITY = GSFAIL")
-    register(connection, content("a"), content("b", exclusion=lost_lock))
+    lost_lock = Finding("guiding", "QUALITY = GSFAIL")
+    register(connection, content("a"), content("b", findings=(lost_lock,)))
     assert count(connection, "placement") == 0
     register(connection, content("c"))
     assert count(connection, "placement") == 1

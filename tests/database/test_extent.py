@@ -13,7 +13,7 @@ from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.layers import find_extent
 from mvmdb.errors import EmptyLayerError
 from mvmdb.names import SkycellName
-from mvmdb.records import Exclusion, SkyRing
+from mvmdb.records import Finding, SkyRing
 from mvmdb.sky.grid import PixelBox, skycell_grid
 from tests.support.facts import CAMERAS, Box, aim, make_facts, ring_at_box, ring_of_pixels, rootname
 from tests.support.vectors import cell_pixels, cell_plane, sky_of_skycell_pixels, unit_vectors
@@ -120,7 +120,7 @@ def test_excluded_and_superseded_exposures_do_not_count(connection: Connection) 
     excluded = make_facts(
         "itst000xq",
         [ring_of_pixels(EXAMPLE, (0, 0, 100, 100))],
-        exclusion=Exclusion("grism", "FILTER = G141"),
+        findings=(Finding("grism", "FILTER = G141"),),
     )
     register_exposure(connection, excluded)
     moved = make_facts("itst0001q", [ring_of_pixels(EXAMPLE, (5000, 5000, 9000, 9000))])

@@ -18,7 +18,7 @@ from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.footprints import list_outlines, list_overlaps, read_sky_depth, stream_polygons
 from mvmdb.errors import EmptyLayerError, UnknownObjectError
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.records import Exclusion, ExposureFacts
+from mvmdb.records import ExposureFacts, Finding
 from tests.support.areas import spherical_excess_sr
 from tests.support.facts import CAMERAS, aim, make_facts, ring_at_box, ring_of_pixels, rootname
 from tests.support.vectors import cell_pixels, cell_plane, sky_of_skycell_pixels, unit_vectors
@@ -109,8 +109,8 @@ def test_outlines_of_a_layer(connection: Connection) -> None:
 
 def test_excluded_exposures_and_old_revisions_are_on_no_map(connection: Connection) -> None:
     ring = ring_of_pixels("p1889x07y19", (100, 100, 900, 900))
-    grism = Exclusion("spectroscopic", "FILTER = G141")
-    register_exposure(connection, make_facts("itst0000q", [ring], exclusion=grism))
+    grism = Finding("spectroscopic", "FILTER = G141")
+    register_exposure(connection, make_facts("itst0000q", [ring], findings=(grism,)))
     register_exposure(connection, make_facts("itst0001q", [ring]))
     moved = ring_of_pixels("p1889x07y19", (5000, 100, 5900, 900))
     register_exposure(connection, make_facts("itst0001q", [moved], file_sha256="new"))

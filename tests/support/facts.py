@@ -48,7 +48,7 @@ def make_facts(name: str, footprints: Sequence[SkyRing], **changes: Any) -> Expo
         target_name="ANY-FIELD",
         proposal_id=11359,
         wcsname="IDC_w3m18525i",
-        exclusion=None,
+        findings=(),
         chips=chips,
     )
     return dataclasses.replace(facts, **changes)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from mvmdb.files.checks import Scalar
-from mvmdb.files.exclusion import find_exclusion
-from mvmdb.records import Exclusion
+from mvmdb.files.exclusion import ADVISORY_CODES, find_findings, is_serious
+from mvmdb.records import Finding
 
 ACS: dict[str, Scalar] = {
     "INSTRUME": "ACS",
@@ -32,10 +32,20 @@ WFPC2: dict[str, Scalar] = {
 }
 
 
+def findings(header: Mapping[str, Scalar], file_type: str = "flt", detector: str = "ir") -> list[Finding]:
+    return list(find_findings(header, file_type, detector))
+
+
+def serious(header: Mapping[str, Scalar], file_type: str = "flt") -> list[Finding]:
+    return [finding for finding in findings(header, file_type) if is_serious(finding)]
+
+
 @pytest.mark.parametrize("header", [ACS, WFC3, WFPC2])
 @pytest.mark.parametrize("file_type", ["flt", "flc", "c0m"])
-def test_a_calibrated_image_of_the_sky_is_taken(header: Mapping[str, Scalar], file_type: str) -> None:
-    assert find_exclusion(header, file_type) is None
+def test_nothing_speaks_against_a_calibrated_image_of_the_sky(
+    header: Mapping[str, Scalar], file_type: str
+) -> None:
+    assert findings(header, file_type) == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +82,7 @@ def test_a_calibrated_image_of_the_sky_is_taken(header: Mapping[str, Scalar], fi
 def test_each_rule_names_its_keyword(
     header: Mapping[str, Scalar], keyword: str, value: Scalar, code: str
 ) -> None:
-    assert find_exclusion({**header, keyword: value}, "flt") == Exclusion(code, f"{keyword} = {value!r}")
+    assert findings({**header, keyword: value})[0] == Finding(code, f"{keyword} = {value!r}")
 
 
 @pytest.mark.parametrize(
@@ -92,22 +102,61 @@ def test_each_rule_names_its_keyword(
     ],
 )
 def test_what_the_reference_takes_is_taken(header: Mapping[str, Scalar], keyword: str, value: Scalar) -> None:
-    assert find_exclusion({**header, keyword: value}, "flt") is None
+    assert serious({**header, keyword: value}) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "keyword", "value", "code"),
+    [
+        (WFC3, "FILTER", "FQ750N", "quad_filter"),
+        (ACS, "FGSLOCK", "GYROS", "coarse_guiding"),
+        (ACS, "FGSLOCK", "FINE/GYRO", "coarse_guiding"),
+        (ACS, "FGSLOCK", "COARSE", "coarse_guiding"),
+        (WFC3, "EXPFLAG", "INDETERMINATE", "flagged_exposure"),
+    ],
+)
+def test_advice(header: Mapping[str, Scalar], keyword: str, value: Scalar, code: str) -> None:
+    assert findings({**header, keyword: value}) == [Finding(code, f"{keyword} = {value!r}")]
+    assert code in ADVISORY_CODES
+
+
+@pytest.mark.parametrize(
+    ("detector", "file_type", "codes"),
+    [
+        ("wfc", "flt", ["not_cte_corrected"]),
+        ("uvis", "flt", ["not_cte_corrected"]),
+        ("wfc", "flc", []),
+        ("ir", "flt", []),
+        ("hrc", "flt", ["small_detector"]),
+        ("sbc", "flt", ["small_detector"]),
+        ("pc", "c0m", []),
+    ],
+)
+def test_advice_by_detector(detector: str, file_type: str, codes: list[str]) -> None:
+    assert [finding.code for finding in findings(ACS, file_type, detector)] == codes
+
+
+def test_normal_flags_say_nothing() -> None:
+    assert findings(ACS | {"EXPFLAG": "NORMAL", "FGSLOCK": "FINE"}) == []
 
 
 @pytest.mark.parametrize("file_type", ["raw", "ima", "drz", "crj", "unknown"])
 def test_only_calibrated_exposures_are_taken(file_type: str) -> None:
-    assert find_exclusion(ACS, file_type) == Exclusion("not_calibrated", f"file type {file_type!r}")
+    assert findings(ACS, file_type) == [Finding("not_calibrated", f"file type {file_type!r}")]
 
 
-def test_the_most_telling_reason_comes_first() -> None:
-    header = ACS | {"MTFLAG": "T", "OBSTYPE": "SPECTROSCOPIC", "EXPTIME": 0.0, "DRIZCORR": "OMIT"}
-
-    assert find_exclusion(header, "raw") == Exclusion("moving_target", "MTFLAG = 'T'")
-    assert find_exclusion(header | {"MTFLAG": ""}, "raw") == Exclusion(
-        "spectroscopic", "OBSTYPE = 'SPECTROSCOPIC'"
-    )
+def test_everything_is_found_the_most_telling_first_and_each_once() -> None:
+    header = ACS | {"FGSLOCK": "COARSE", "MTFLAG": "T", "OBSTYPE": "SPECTROSCOPIC", "FILTER1": "G800L"}
+    assert findings(header | {"EXPTIME": 0.0, "DRIZCORR": "OMIT"}, "raw") == [
+        Finding("moving_target", "MTFLAG = 'T'"),
+        Finding("spectroscopic", "OBSTYPE = 'SPECTROSCOPIC'"),
+        Finding("not_imaging", "OBSTYPE = 'SPECTROSCOPIC'"),
+        Finding("zero_exposure_time", "EXPTIME = 0.0"),
+        Finding("drizzle_omitted", "DRIZCORR = 'OMIT'"),
+        Finding("not_calibrated", "file type 'raw'"),
+        Finding("coarse_guiding", "FGSLOCK = 'COARSE'"),
+    ]
 
 
 def test_nothing_in_the_header_is_no_reason() -> None:
-    assert find_exclusion({}, "flt") is None
+    assert findings({}) == []

@@ -27,7 +27,7 @@ def test_the_facts_are_those_of_the_header(tmp_path: Path) -> None:
     assert (facts.instrument, facts.detector, facts.filter) == ("wfc3", "ir", "f160w")
     assert (facts.exptime_s, facts.start_mjd, facts.end_mjd) == (350.0, 55107.627, 55107.632)
     assert (facts.target_name, facts.proposal_id, facts.wcsname) == ("ANY-FIELD", 11359, "IDC_w3m18525i")
-    assert facts.exclusion is None
+    assert facts.findings == ()
     (chip,) = facts.chips
     assert (chip.chip, chip.hdu_index, chip.n_x_pix, chip.n_y_pix) == (1, 1, 64, 48)
     assert (chip.pixel_scale_arcsec, chip.bunit, chip.gain_e_per_dn) == (0.12825, "ELECTRONS/S", 1.0)
@@ -90,8 +90,8 @@ def test_the_file_type_is_in_the_name(tmp_path: Path, name: str, changes: Change
     facts = read_exposure(SyntheticExposure(primary=changes).write(tmp_path, name))
 
     assert facts.file_type == file_type
-    code = None if facts.exclusion is None else facts.exclusion.code
-    assert code == (None if file_type in ("flt", "flc") else "not_calibrated")
+    codes = [finding.code for finding in facts.findings]
+    assert codes == ([] if file_type in ("flt", "flc") else ["not_calibrated"])
 
 
 def test_without_rootname_the_file_name_tells(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_the_proposal_number_is_a_number(tmp_path: Path, given: object, expected
 def test_an_excluded_exposure_keeps_its_footprint(tmp_path: Path) -> None:
     facts = read_exposure(SyntheticExposure(primary={"MTFLAG": "T"}).write(tmp_path))
 
-    assert facts.exclusion is not None
+    assert [finding.code for finding in facts.findings] == ["moving_target"]
     assert len(facts.chips) == 1
 
 
@@ -197,8 +197,7 @@ def test_an_excluded_exposure_may_lack_a_wcs(tmp_path: Path) -> None:
     dark = SyntheticExposure(kind="acs_wfc", primary={"TARGNAME": "DARK"}, sci={"CTYPE1": None})
     facts = read_exposure(dark.write(tmp_path))
 
-    assert facts.exclusion is not None
-    assert facts.exclusion.code == "calibration_target"
+    assert facts.findings[0].code == "calibration_target"
     assert facts.chips == ()
     with pytest.raises(WcsError):
         read_exposure(SyntheticExposure(kind="acs_wfc", sci={"CTYPE1": None}).write(tmp_path))

@@ -15,6 +15,7 @@ import pytest
 from astropy.io import fits
 
 from mvmdb.errors import ExposureError, ExposureFileError, HeaderError, WcsError
+from mvmdb.files.exclusion import is_serious
 from mvmdb.files.exposure import read_chip, read_exposure
 from mvmdb.records import ExposureFacts
 from mvmdb.sky.footprint import ring_area_sr
@@ -361,7 +362,7 @@ def require_sound(facts: ExposureFacts) -> None:
     assert re.fullmatch("[a-z][a-z0-9]{8}", facts.rootname)
     assert 0 <= facts.exptime_s <= 1e6
     assert 47_000 <= facts.start_mjd <= facts.end_mjd <= 80_000
-    assert facts.chips or facts.exclusion
+    assert facts.chips or any(map(is_serious, facts.findings))
     for chip in facts.chips:
         ring = np.array(chip.footprint)
         assert ring.shape[0] >= 4

@@ -1,0 +1,27 @@
+-- The exposures that a layer would have but for an exclusion.
+-- requires: functions/skycell_key, functions/skycell_box, functions/sky_of_cell_pixel
+create function mvm.layer_exclusions(skycell text, layer text)
+returns table (exposure text, code text, detail text, exptime_s double precision, start_mjd double precision)
+language sql stable parallel safe rows 10
+begin atomic
+  select e.rootname, e.exclusion, e.exclusion_detail, e.exptime_s, e.start_mjd
+  from mvm.skycell_key(layer_exclusions.skycell) as key
+  join mvm.projection_cell as cell on cell.projection_cell = key.projection_cell
+  join mvm.ring on ring.ring = cell.ring
+  join mvm.exposure as e
+    on ST_Intersects(
+      e.footprint,
+      mvm.sky_of_cell_pixel(
+        mvm.skycell_box(key.x, key.y), cell.ra_deg, ring.srid
+      )::geography
+    )
+  where e.is_current
+    and e.exclusion is not null
+    and e.instrument = split_part(layer_exclusions.layer, '_', 1)::citext
+    and e.detector = split_part(layer_exclusions.layer, '_', 2)::citext
+    and e.filter = split_part(layer_exclusions.layer, '_', 3)::citext
+  order by e.start_mjd, e.rootname;
+end;
+
+comment on function mvm.layer_exclusions is
+  'Exposures of a layer''s detector and filter that reach its skycell and are excluded, with the reason, in order of time';

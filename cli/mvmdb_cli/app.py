@@ -9,7 +9,7 @@ import typer
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, maps
+from mvmdb_cli import ask, build, coverage, database, demo, footprint, maps
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(database.app, name="db")
 app.command("ingest")(build.ingest)
+app.add_typer(footprint.app, name="footprint")
 app.add_typer(build.layer_app, name="layer")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.add_typer(ask.skycell_app, name="skycell")

@@ -108,9 +108,11 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
         print_json(plans)
         return
     for task, facts in zip(tasks, plans, strict=True):
-        print_facts(
-            {name: value for name, value in facts.items() if name not in ("inputs", "parameters", "extent")}
-        )
+        hidden = ("inputs", "parameters", "extent", "without_file")
+        shown = {name: value for name, value in facts.items() if name not in hidden}
+        if task.plan.rootnames_without_file:
+            shown["without_file"] = f"{len(task.plan.rootnames_without_file)} exposures, to be ingested first"
+        print_facts(shown)
         headings = {
             "context_index": "order",
             "rootname": "exposure",
@@ -118,6 +120,7 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
             "exptime_s:.1f": "exptime/s",
             "start_mjd:.3f": "start/MJD",
             "wcsname": "wcsname",
+            "has_file": "file",
         }
         print_rows(task.plan.inputs, headings)
         typer.echo()
@@ -139,6 +142,7 @@ def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
         "output_gb": round(plan.output_bytes / 1e9, 3),
         "n_inputs": len(plan.inputs),
         "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
+        "without_file": plan.rootnames_without_file,
         "parameters": plan.parameters,
         "recipe_sha256": plan.recipe_sha256(),
         "inputs": plan.inputs,

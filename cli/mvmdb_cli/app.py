@@ -6,6 +6,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import mvmdb
 from mvmdb.errors import MvmdbError
@@ -54,9 +55,9 @@ def main() -> None:
     try:
         app()
     except MvmdbError as error:
-        talk.print(f"[red]error:[/red] {error}", highlight=False, markup=True)
+        talk.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         if error.hint:
-            talk.print(f"[dim]hint:[/dim] {error.hint}", highlight=False)
+            talk.print(f"[dim]hint:[/dim] {escape(error.hint)}", highlight=False)
         sys.exit(error.exit_code)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
@@ -204,5 +205,7 @@ def _report(results: list[BuildResult], as_json: bool) -> None:
     }
     print_rows(results, headings, as_json=as_json)
     failures = [result for result in results if result.outcome == "failed"]
+    for hint in dict.fromkeys(result.hint for result in failures if result.hint):
+        talk.print(f"[dim]hint:[/dim] {escape(hint)}", highlight=False)
     if failures:
         raise typer.Exit(failures[0].exit_code or MosaicError.exit_code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +12,8 @@ import typer
 from rich.markup import escape
 
 from mvmdb.catalog.bulk import BulkCounts, Rejection
-from mvmdb.errors import ExposureError, InputError
+from mvmdb.errors import ExposureError, OutputFileError
+from mvmdb.files.writing import csv_written_whole
 from mvmdb.pipeline.bulk import OnRejection, load_footprints
 from mvmdb_cli.output import Json, print_json, staged_progress, talk
 from mvmdb_cli.session import opened
@@ -59,7 +59,7 @@ def load(
     absolute = [file.absolute() for file in files]
     first: list[Rejection] = []
     with opened() as (_, engine), ExitStack() as stack:
-        write = stack.enter_context(_rejects_file(rejects)) if rejects else None
+        write = stack.enter_context(_rejects_file(rejects, absolute)) if rejects else None
 
         def refuse(row: Rejection) -> None:
             if len(first) < _MOST_PRINTED:
@@ -79,20 +79,14 @@ def load(
 
 
 @contextmanager
-def _rejects_file(path: Path) -> Iterator[OnRejection]:
+def _rejects_file(path: Path, tables: list[Path]) -> Iterator[OnRejection]:
     """Give a function that writes one refused row."""
-    try:
-        file = path.open("w", newline="", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
-    with file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(item.name for item in fields(Rejection))
-
-        def write(row: Rejection) -> None:
-            writer.writerow(asdict(row).values())
-
-        yield write
+    if any(path.exists() and table.exists() and path.samefile(table) for table in tables):
+        raise OutputFileError(
+            str(path), "is one of the tables", hint="name another file for the refused rows"
+        )
+    with csv_written_whole(path, [item.name for item in fields(Rejection)]) as write:
+        yield lambda row: write(list(asdict(row).values()))
 
 
 def _summarise(result: FootprintReport, rejects: Path | None) -> None:

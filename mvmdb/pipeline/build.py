@@ -57,6 +57,8 @@ class BuildResult:
     error: str | None = None
     """Class of the error of a failed build; its message is the reason."""
     exit_code: int = 0
+    hint: str | None = None
+    """What to do about the error."""
 
 
 def build_layer(
@@ -310,6 +312,7 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
             str(error),
             error=type(error).__name__,
             exit_code=error.exit_code,
+            hint=error.hint,
         )
     finally:
         engine.dispose()

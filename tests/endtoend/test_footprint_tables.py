@@ -64,6 +64,7 @@ def test_plan_names_the_files_that_are_missing(mvmdb: CommandLine, loaded: Any) 
     (plan,) = mvmdb.json("layer", "plan", SKYCELL, "wfc3_ir_f160w_coarse")
     assert plan["without_file"] == ["iexj02deq", "iexj02dgq", "iexj02diq", "iexj02djq"]
     assert (plan["status"], plan["inputs"][0]["file_path"]) == ("missing", None)
+    assert mvmdb.json("layer", "build", SKYCELL, "wfc3_ir_f160w_coarse", "--dry-run") == [plan]
     assert "4 exposures, to be ingested first" in mvmdb.run("layer", "plan", SKYCELL, "wfc3_ir_f160w").stdout
 
 
@@ -71,6 +72,8 @@ def test_build_is_refused_by_name(mvmdb: CommandLine, loaded: Any) -> None:
     (result,) = mvmdb.json("layer", "build", SKYCELL, "wfc3_ir_f160w_coarse", expect=3)
     assert (result["outcome"], result["error"]) == ("failed", "MissingFileError")
     assert "4 of 4 exposures have no file yet: iexj02deq iexj02dgq iexj02diq iexj02djq" in result["reason"]
+    said = mvmdb.run("layer", "build", SKYCELL, "wfc3_ir_f160w_coarse", expect=3).stderr
+    assert "fetch their flc, flt or c0m files by root name and ingest them" in " ".join(said.split())
     assert mvmdb.sql("select count(*) from mvm.build") == [(0,)]
 
 
@@ -118,6 +121,19 @@ def test_rejects_file_that_cannot_be_written(mvmdb: CommandLine, loaded: Any) ->
         "footprint", "load", shared_data(HUBBLE), "--rejects", mvmdb.home / "no" / "a.csv", expect=2
     )
     assert "cannot be written" in " ".join(result.stderr.split())
+
+
+def test_names_with_brackets_are_told_as_they_are(mvmdb: CommandLine, loaded: Any) -> None:
+    result = mvmdb.run("footprint", "load", mvmdb.home / "a[/red]b.csv", expect=2)
+    assert "a[/red]b.csv: no such file" in "".join(result.stderr.split("\n"))
+
+
+def test_rejects_never_replace_a_table(mvmdb: CommandLine, loaded: Any) -> None:
+    table = mvmdb.home / "own.csv"
+    table.write_bytes(shared_data(HUBBLE).read_bytes())
+    result = mvmdb.run("footprint", "load", table, "--rejects", table, expect=2)
+    assert "is one of the tables" in " ".join(result.stderr.split())
+    assert table.read_bytes() == shared_data(HUBBLE).read_bytes()
 
 
 def write_table_of(files: list[Path], table: Path) -> None:

@@ -42,7 +42,8 @@ def read_table(path: Path, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[TableChu
 
     Notes
     -----
-    A VOTable in BINARY, BINARY2 or FITS is decoded in one piece; its memory grows with the table.
+    A VOTable in BINARY, BINARY2 or FITS is decoded in one piece; its memory grows with the table. That of
+    Parquet grows with the row groups.
     """
     with _table_errors(path), path.open("rb") as raw:
         size_bytes = max(1, path.stat().st_size)

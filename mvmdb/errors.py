@@ -58,6 +58,14 @@ class OutputFileError(InputError, OSError):
         self.path = path
 
 
+class TableError(InputError):
+    """A table of footprints cannot be read, or lacks a necessary column."""
+
+    def __init__(self, path: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {message}", hint=hint)
+        self.path = path
+
+
 class ExposureError(MvmdbError):
     """One exposure file cannot be used."""
 
@@ -71,6 +79,14 @@ class ExposureFileError(ExposureError, OSError):
         super().__init__(f"{path}: {message}", hint=hint)
         self.path = path
         self.keyword: str | None = None
+
+
+class MissingFileError(ExposureError):
+    """Exposures are known by their footprints alone, and their pixels are needed."""
+
+    def __init__(self, message: str, rootnames: tuple[str, ...], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rootnames = rootnames
 
 
 class HeaderError(ExposureError):

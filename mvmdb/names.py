@@ -20,6 +20,7 @@ _PRODUCT = re.compile(
     r"hst_skycell-(p[0-9]{4}x[0-9]{2}y[0-9]{2})_([a-z0-9]+_[a-z0-9]+_[a-z0-9-]+)_(coarse-)?([a-z0-9]+)_(drz|drc)\.fits"
 )
 _ROOTNAME = re.compile(r"[a-z][a-z0-9]{8}")
+_OBSERVATION = re.compile(r"[a-z0-9][a-z0-9._:+-]{0,63}")
 
 
 @dataclass(frozen=True, order=True)
@@ -145,3 +146,27 @@ def parse_rootname(text: str) -> str:
     if _ROOTNAME.fullmatch(name) is None:
         raise NameFormatError(f"{text!r} is not a root name", hint="nine letters and digits, like ib6o03n9q")
     return name
+
+
+def parse_observation_id(text: str) -> str:
+    """Return the lower-case identifier of an observation of any telescope; root names are among them.
+
+    Exposures that are known by a footprint alone may bear it; files always bear a root name.
+
+    Raises
+    ------
+    NameFormatError
+        The text is no such identifier.
+    """
+    name = text.strip().lower()
+    if _OBSERVATION.fullmatch(name) is None:
+        raise NameFormatError(
+            f"{text!r} is not the identifier of an observation",
+            hint="up to 64 letters, digits and any of . _ : + -, like ib6o03n9q",
+        )
+    return name
+
+
+def is_rootname(name: str) -> bool:
+    """Return whether an identifier is the root name of a Hubble exposure or association."""
+    return _ROOTNAME.fullmatch(name) is not None

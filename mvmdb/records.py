@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.errors import MissingFileError
 from mvmdb.names import LayerName, ProductName, SkycellName
 from mvmdb.sky.binning import binned_grid
 from mvmdb.sky.footprint import SkyRing
@@ -93,6 +94,57 @@ class ExposureFacts:
         return self.rootname[:6]
 
 
+@dataclass(frozen=True, slots=True)
+class FootprintRow:
+    """One row of a table of footprints: an exposure, or one chip of it, before any file is local."""
+
+    line: int
+    """Last line of the row in a CSV file; else its number in the table, from 1."""
+    rootname: str
+    """Root name, or the identifier that another telescope's archive uses."""
+    chip: int | None
+    """EXTVER where each chip has a row of its own; None where the row holds all chips."""
+    instrument: str
+    detector: str
+    filter: str
+    exptime_s: float
+    start_mjd: float
+    end_mjd: float
+    target_name: str
+    proposal_id: int | None
+    wcsname: str | None
+    findings: tuple[Finding, ...]
+    """What speaks against it, as far as the table tells."""
+    footprint: tuple[SkyRing, ...]
+    """One polygon per chip."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row of a table of footprints that was refused."""
+
+    line: int
+    """As in :class:`FootprintRow`."""
+    identifier: str
+    """As the table has it; empty where it has none."""
+    rootname: str | None
+    """What the identifier stands for, where it is well formed."""
+    is_chip: bool
+    """Whether the row is one chip of an exposure, which is incomplete without it."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class FootprintChunk:
+    """What came of some rows of a table of footprints."""
+
+    file_path: str
+    rows: tuple[FootprintRow, ...]
+    rejected: tuple[RejectedRow, ...]
+    read_fraction: float
+    """How much of the file has been read with them, 0 to 1."""
+
+
 @dataclass(frozen=True)
 class DrizzleParameters:
     """Everything besides the inputs and the grid that decides the pixels of a layer."""
@@ -115,8 +167,22 @@ class DrizzleParameters:
 
 
 @dataclass(frozen=True)
+class ChipFile:
+    """Where the pixels of a chip lie, and what their numbers mean."""
+
+    path: str
+    hdu_index: int
+    pixel_scale_arcsec: float
+    bunit: Bunit
+    gain_e_per_dn: float
+
+
+@dataclass(frozen=True)
 class LayerInput:
-    """One chip of one exposure, at its place in the drizzle order of a layer."""
+    """One chip of one exposure, at its place in the drizzle order of a layer.
+
+    What only a file tells is None while the exposure is known by its footprint alone.
+    """
 
     context_index: int
     """0-based: bit ``context_index % 32`` of context plane ``context_index // 32``."""
@@ -124,18 +190,45 @@ class LayerInput:
     rootname: str
     revision: int
     chip: int
-    hdu_index: int
-    file_path: str
+    hdu_index: int | None
+    file_path: str | None
     file_sha256: str
+    """Hash of the file, or of the footprint's row."""
     exptime_s: float
     start_mjd: float
     end_mjd: float
     wcsname: str | None
-    pixel_scale_arcsec: float
-    bunit: Bunit
-    gain_e_per_dn: float
+    pixel_scale_arcsec: float | None
+    bunit: Bunit | None
+    gain_e_per_dn: float | None
     photflam: float | None
     """erg/s/cm2/Angstrom per e-/s; None where the header has no calibration."""
+
+    @property
+    def has_file(self) -> bool:
+        """Whether more is known than a footprint."""
+        return self.file_path is not None
+
+    @property
+    def file(self) -> ChipFile:
+        """What the pixels are read from.
+
+        Raises
+        ------
+        MissingFileError
+            The exposure is known by its footprint alone.
+        """
+        path, hdu_index, scale_arcsec = self.file_path, self.hdu_index, self.pixel_scale_arcsec
+        bunit, gain_e_per_dn = self.bunit, self.gain_e_per_dn
+        if (
+            path is None
+            or hdu_index is None
+            or scale_arcsec is None
+            or bunit is None
+            or gain_e_per_dn is None
+        ):
+            raise MissingFileError(f"{self.rootname} has no file yet", (self.rootname,))
+        return ChipFile(path, hdu_index, scale_arcsec, bunit, gain_e_per_dn)
 
     @property
     def context_plane(self) -> int:
@@ -175,6 +268,11 @@ class LayerPlan:
     def grid(self) -> TanGrid:
         """The grid of the product."""
         return skycell_grid(self.skycell, self.layer.scale).subarray(self.box)
+
+    @property
+    def rootnames_without_file(self) -> tuple[str, ...]:
+        """Exposures that are known by their footprints alone, in drizzle order."""
+        return tuple(dict.fromkeys(item.rootname for item in self.inputs if not item.has_file))
 
     @property
     def n_context_planes(self) -> int:

@@ -6,10 +6,11 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, exclusion, maps, parameters
+from mvmdb_cli import ask, build, coverage, database, demo, exclusion, footprint, maps, parameters
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(database.app, name="db")
 app.command("ingest")(build.ingest)
+app.add_typer(footprint.app, name="footprint")
 app.add_typer(build.layer_app, name="layer")
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
@@ -55,9 +57,9 @@ def main() -> None:
     try:
         app()
     except MvmdbError as error:
-        talk.print(f"[red]error:[/red] {error}", highlight=False, markup=True)
+        talk.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         if error.hint:
-            talk.print(f"[dim]hint:[/dim] {error.hint}", highlight=False)
+            talk.print(f"[dim]hint:[/dim] {escape(error.hint)}", highlight=False)
         sys.exit(error.exit_code)
 
 

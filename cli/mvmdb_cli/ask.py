@@ -23,7 +23,7 @@ from mvmdb.catalog.products import (
     list_products,
 )
 from mvmdb.errors import EmptyLayerError, NameFormatError
-from mvmdb.names import LayerName, ProductName, SkycellName, parse_rootname
+from mvmdb.names import LayerName, ProductName, SkycellName, parse_observation_id
 from mvmdb.sky.grid import TanGrid, skycell_grid
 from mvmdb_cli.coverage import EXPOSURE_COLUMNS
 from mvmdb_cli.output import Form, Format, Json, plain, print_facts, print_json, print_rows
@@ -164,7 +164,7 @@ def exposure_show(
 
     Example: `mvmdb exposure show ib6o03n9q`
     """
-    name = parse_rootname(rootname)
+    name = parse_observation_id(rootname)
     with asking() as connection:
         exposure = find_exposure(connection, name)
         revisions = list_revisions(connection, name)
@@ -276,7 +276,7 @@ def provenance(
             find_product(connection, name)
             rows = list_product_inputs(connection, name)
         else:
-            rootname = parse_rootname(name)
+            rootname = parse_observation_id(name)
             find_exposure(connection, rootname)
             rows = list_exposure_products(connection, rootname)
     columns = _PROVENANCE_COLUMNS if _is_product(name) else {"product": "product", **_PROVENANCE_COLUMNS}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
@@ -123,9 +124,11 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
         print_json(plans)
         return
     for task, facts in zip(tasks, plans, strict=True):
-        print_facts(
-            {name: value for name, value in facts.items() if name not in ("inputs", "parameters", "extent")}
-        )
+        hidden = ("inputs", "parameters", "extent", "without_file")
+        shown = {name: value for name, value in facts.items() if name not in hidden}
+        if task.plan.rootnames_without_file:
+            shown["without_file"] = f"{len(task.plan.rootnames_without_file)} exposures, to be ingested first"
+        print_facts(shown)
         headings = {
             "context_index": "order",
             "rootname": "exposure",
@@ -133,6 +136,7 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
             "exptime_s:.1f": "exptime/s",
             "start_mjd:.3f": "start/MJD",
             "wcsname": "wcsname",
+            "has_file": "file",
         }
         print_rows(task.plan.inputs, headings)
         typer.echo()
@@ -154,6 +158,7 @@ def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
         "output_gb": round(plan.output_bytes / 1e9, 3),
         "n_inputs": len(plan.inputs),
         "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
+        "without_file": plan.rootnames_without_file,
         "parameters": plan.parameters,
         "parameter_set": plan.parameter_set,
         "recipe_sha256": plan.recipe_sha256(),
@@ -220,5 +225,7 @@ def _report(results: list[BuildResult], as_json: bool) -> None:
     }
     print_rows(results, headings, as_json=as_json)
     failures = [result for result in results if result.outcome == "failed"]
+    for hint in dict.fromkeys(result.hint for result in failures if result.hint):
+        talk.print(f"[dim]hint:[/dim] {escape(hint)}", highlight=False)
     if failures:
         raise typer.Exit(failures[0].exit_code or MosaicError.exit_code)

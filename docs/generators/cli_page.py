@@ -102,6 +102,12 @@ def _is_option(parameter: Any) -> bool:
     return bool(parameter.param_type_name == "option")
 
 
+def _written(parameter: Any) -> str:
+    if not _is_option(parameter):
+        return _argument(parameter)
+    return ", ".join([*parameter.opts, *parameter.secondary_opts])
+
+
 def _argument(parameter: Any) -> str:
     return str(parameter.metavar or parameter.name.upper()).strip("[]{}")
 
@@ -110,7 +116,7 @@ def _parameters(command: Any) -> str:
     hints = get_type_hints(command.callback)
     rows = [
         [
-            f"`{', '.join([*parameter.opts, *parameter.secondary_opts])}`" if _is_option(parameter) else f"`{_argument(parameter)}`",
+            f"`{_written(parameter)}`",
             _value(parameter, hints[parameter.name]),
             parameter.help or "",
         ]

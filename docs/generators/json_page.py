@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .catalogue import column_comments
 from .json_shapes import COLUMNS_OF, OTHER_MEANINGS, OUTPUTS, Output
@@ -98,7 +98,7 @@ def _type_words(kind: Any) -> str:
     if is_dataclass(kind) and isinstance(kind, type):
         return f"[{kind.__name__}](#{kind.__name__.lower()})"
     parts = get_args(kind)
-    if isinstance(kind, types.UnionType):
+    if isinstance(kind, types.UnionType) or get_origin(kind) is Union:
         words = [_type_words(part) for part in parts if part is not type(None)]
         return " or ".join([*words, "null"] if type(None) in parts else words)
     if get_origin(kind) is Literal:

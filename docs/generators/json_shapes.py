@@ -21,6 +21,7 @@ from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.records import DrizzleParameters, LayerInput
 from mvmdb.sky.grid import PixelBox
+from mvmdb_cli.footprint import FootprintReport
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ class PlannedLayer:
     """Number of chips."""
     exptime_s: float
     """Sum of the exposure times."""
+    without_file: list[str]
+    """Exposures that are known by their footprints alone, in drizzle order; to be ingested before a build."""
     parameters: DrizzleParameters
     """How the chips are combined."""
     parameter_set: str
@@ -187,6 +190,7 @@ class Output:
 
 OUTPUTS = (
     Output("ingest", list[IngestResult]),
+    Output("footprint load", FootprintReport),
     Output("coverage", list[CoverageRow]),
     Output("coverage", list[DepthRow], "with --depth"),
     Output("coverage", list[PositionDepthRow], "with --positions"),
@@ -249,6 +253,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
 
 OTHER_MEANINGS: dict[tuple[type, str], str] = {
     (BuildResult, "n_inputs"): "Number of chips",
+    (IngestResult, "file_path"): "File, absolute path",
     (BuildResult, "reason"): "Why it was built or left alone, or what failed",
     (BuildResult, "exit_code"): "Exit code of the error of a failed build, else 0",
     (ClusterStatus, "data_dir"): "Directory of the database",

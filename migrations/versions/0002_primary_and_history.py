@@ -10,7 +10,9 @@ branch_labels = None
 depends_on = None
 
 # A footprint never changes under its exposure_id: a placement comes when the exposure enters force, and goes
-# when it leaves it. Other updates of an exposure (its path) leave the placements alone.
+# when it leaves it. Other updates of an exposure (its path) leave the placements alone. Boxes on the sphere find the
+# few cells that may matter and the plane decides, which is quicker than ST_Intersects on the sphere. ``offset 0``
+# keeps the planner from projecting a footprint twice.
 PLACE_EXPOSURES = """
 create or replace function mvm.place_exposures() returns trigger
 language plpgsql
@@ -22,18 +24,23 @@ begin
     where p.exposure_id = c.exposure_id and not (c.is_current and c.exclusion is null);
   end if;
   insert into mvm.placement (exposure_id, projection_cell, shape)
-  select e.exposure_id, cell.projection_cell, mvm.cell_pixel_of_sky(e.footprint::geometry, cell.ra_deg, ring.srid)
+  select e.exposure_id, cell.projection_cell, placed.shape
   from changed as e
-  join mvm.projection_cell as cell on ST_Intersects(e.footprint, cell.area)
+  join mvm.projection_cell as cell on e.footprint && cell.area
   join mvm.ring on ring.ring = cell.ring
+  cross join lateral (
+    select mvm.cell_pixel_of_sky(e.footprint::geometry, cell.ra_deg, ring.srid) as shape offset 0
+  ) as placed
   where e.is_current and e.exclusion is null
+    and ST_Intersects(placed.shape, ST_MakeEnvelope(-0.5, -0.5, 450793.5, 450793.5))
   on conflict do nothing;
   return null;
 end
 $$;
 """
 
-# Columns and rows of skycells that a placement may reach: at most a few, by arithmetic.
+# Columns and rows of skycells that a placement may reach: at most a few, by arithmetic. Most placements lie within
+# one, and for these comparing boxes is enough, as it is below for clipping.
 SKYCELLS_OF = """
     cross join lateral generate_series(
       greatest(1, floor((ST_XMin(p.shape) - 21953.5) / 21442)::integer + 2),
@@ -43,7 +50,7 @@ SKYCELLS_OF = """
       greatest(1, floor((ST_YMin(p.shape) - 21953.5) / 21442)::integer + 2),
       least(21, ceil((ST_YMax(p.shape) + 0.5) / 21442)::integer)
     ) as y (y)
-    where ST_Intersects(p.shape, mvm.skycell_box(x.x, y.y, 1e-5))
+    where p.shape @ mvm.skycell_box(x.x, y.y, 1) or ST_Intersects(p.shape, mvm.skycell_box(x.x, y.y, 1e-5))
 """
 
 # The revision in force, and the one before it.
@@ -104,7 +111,10 @@ begin
       mvm.end_pixel(max(ST_XMax(piece.shape)), piece.x) as x1,
       mvm.end_pixel(max(ST_YMax(piece.shape)), piece.y) as y1
     from (
-      select p.projection_cell, x.x, y.y, ST_ClipByBox2D(p.shape, mvm.skycell_box(x.x, y.y)::box2d) as shape
+      select
+        p.projection_cell, x.x, y.y,
+        case when p.shape @ mvm.skycell_box(x.x, y.y) then p.shape
+          else ST_ClipByBox2D(p.shape, mvm.skycell_box(x.x, y.y)::box2d) end as shape
       from added as p {SKYCELLS_OF}
     ) as piece
     where not ST_IsEmpty(piece.shape)

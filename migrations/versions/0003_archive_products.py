@@ -148,3 +148,14 @@ def upgrade() -> None:
     op.alter_column(
         "sql_object", "kind", comment="view, function or data (rows that mvmdb ships)", schema="mvm"
     )
+
+
+def downgrade() -> None:
+    """Remove them all."""
+    op.alter_column("sql_object", "kind", comment="view or function", schema="mvm")
+    op.drop_table("parameter_rule", schema="mvm")
+    op.drop_table("parameter_set", schema="mvm")
+    for table, name, *_ in STATED_COLUMNS:
+        op.drop_column(table, name, schema="mvm")
+    for name, *_ in PRODUCT_COLUMNS:
+        op.drop_column("product", name, schema="mvm")

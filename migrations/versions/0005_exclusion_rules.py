@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -98,3 +98,20 @@ def upgrade() -> None:
         postgresql_ops={"findings": "jsonb_path_ops"},
     )
     op.execute(APPLY_RULES)
+
+
+def downgrade() -> None:
+    """Remove rules and findings; what is excluded stays so."""
+    op.execute("drop trigger apply_exclusion_rules_new on mvm.exposure")
+    op.execute("drop trigger apply_exclusion_rules_changed on mvm.exposure")
+    op.execute("drop function mvm.apply_exclusion_rules()")
+    op.drop_table("exclusion_rule", schema="mvm")
+    op.execute("drop function mvm.reconsider_exposures()")
+    op.drop_index("exposure_findings_idx", "exposure", schema="mvm")
+    op.drop_column("exposure", "findings", schema="mvm")
+    op.alter_column(
+        "exposure",
+        "exclusion",
+        comment="Why the exposure enters no layer, a code; null when it does",
+        schema="mvm",
+    )

@@ -63,6 +63,8 @@ def catalog_errors() -> Iterator[None]:
         raise CatalogError(_first_line(error)) from error
     except DBAPIError as error:
         raise CatalogError(_first_line(error)) from error
+    except psycopg.Error as error:  # COPY goes past SQLAlchemy
+        raise CatalogError(str(error).strip().splitlines()[0]) from error
 
 
 def _is_connection_lost(error: BaseException | None) -> bool:

@@ -17,8 +17,9 @@ from mvmdb.catalog.rows import columns_of, fetch, select_view, view
 from mvmdb.errors import UnknownObjectError
 from mvmdb.records import ChipFacts, ExposureFacts
 
-_RANK = {"flc": 2, "flt": 1, "c0m": 1, "c0f": 1}
-"""Calibrated files outrank raw ones of an exposure, and an FLC (corrected for charge-transfer losses) all."""
+_RANK = {"flc": 2, "flt": 1, "c0m": 1, "c0f": 1, "footprint": -1}
+"""Calibrated files outrank raw ones of an exposure, and an FLC (corrected for charge-transfer losses) all;
+any file outranks the mere footprint."""
 
 
 class Registration(StrEnum):
@@ -48,7 +49,7 @@ class ExposureRow:
     exclusion: str | None
     exclusion_detail: str | None
     file_type: str
-    file_path: str
+    file_path: str | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class RevisionRow:
     is_current: bool
     file_type: str
     wcsname: str | None
-    file_path: str
+    file_path: str | None
     file_sha256: str
     ingested_at: datetime
 
@@ -94,6 +95,8 @@ def register_exposure(
     FLT). Triggers on ``mvm.exposure`` decide by rule whether findings exclude it, and place the footprint
     on the tangent planes.
     """
+    # A table of footprints being merged holds off until it is done: it may bring this root name.
+    connection.execute(text("lock table mvm.exposure in row exclusive mode"))
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(facts.rootname, 0))))
     connection.execute(delete(ingest_failure).where(ingest_failure.c.file_path == facts.file_path))
     known = connection.execute(

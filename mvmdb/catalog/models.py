@@ -218,10 +218,19 @@ exposure = Table(
         primary_key=True,
         comment="Number of this revision of this exposure",
     ),
-    _column("rootname", Text, comment="Root name of the exposure (ipppssoot), lower case"),
+    _column(
+        "rootname",
+        Text,
+        comment="Root name of the exposure (ipppssoot), or another telescope's identifier; lower case",
+    ),
     _column("revision", Integer, comment="Counts the contents seen under this root name, from 1"),
     _column("is_current", Boolean, comment="True for the one revision that layers use"),
-    _column("visit", Text, comment="Program and observation set, first six characters of the root name"),
+    _column(
+        "visit",
+        Text,
+        nullable=True,
+        comment="Program and observation set, first six characters of the root name; null without one",
+    ),
     _column("instrument", CITEXT, comment="Instrument, lower case; compares without regard to case"),
     _column(
         "detector",
@@ -254,10 +263,26 @@ exposure = Table(
         comment="Why the exposure enters no layer, a code; null when it does; set by trigger from the rules",
     ),
     _column("exclusion_detail", Text, nullable=True, comment="Keyword and value behind the exclusion"),
-    _column("file_path", Text, comment="Where the file lay when it was last ingested, absolute path"),
-    _column("file_type", Text, comment="flt, flc, c0m, ...: calibration level from the file name"),
-    _column("file_sha256", Text, comment="SHA-256 of the uncompressed FITS bytes"),
-    _column("file_size_bytes", BigInteger, comment="Size of the uncompressed FITS bytes"),
+    _column(
+        "file_path",
+        Text,
+        nullable=True,
+        comment="Where the file lay when it was last ingested, absolute path; null for a footprint",
+    ),
+    _column(
+        "file_type",
+        Text,
+        comment="flt, flc, c0m, ...: calibration level from the file name; footprint: a row of a table",
+    ),
+    _column(
+        "file_sha256", Text, comment="SHA-256 of the uncompressed FITS bytes, or of the values of a footprint"
+    ),
+    _column(
+        "file_size_bytes",
+        BigInteger,
+        nullable=True,
+        comment="Size of the uncompressed FITS bytes; null for a footprint",
+    ),
     _column(
         "footprint",
         SkyPolygons(),
@@ -273,6 +298,11 @@ exposure = Table(
     UniqueConstraint("rootname", "file_sha256"),
     CheckConstraint("(exclusion is null) = (exclusion_detail is null)", name="exclusion_has_detail"),
     CheckConstraint("end_mjd >= start_mjd", name="ends_after_start"),
+    CheckConstraint(
+        "(file_path is null) = (file_size_bytes is null)"
+        " and (file_path is not null or file_type = 'footprint')",
+        name="file_unless_footprint",
+    ),
     Index("exposure_current_idx", "rootname", unique=True, postgresql_where=text("is_current")),
     Index(
         "exposure_findings_idx",
@@ -294,20 +324,47 @@ chip = Table(
         primary_key=True,
         comment="Exposure the chip belongs to",
     ),
-    _column("chip", Integer, primary_key=True, comment="EXTVER of the chip's SCI extension"),
-    _column("part", Integer, comment="Position of the chip's polygon in exposure.footprint, from 1"),
-    _column("hdu_index", Integer, comment="Position of the SCI extension in the file, from 0"),
-    _column("n_x_pix", Integer, comment="Columns of the chip, pixels"),
-    _column("n_y_pix", Integer, comment="Rows of the chip, pixels"),
     _column(
-        "pixel_scale_arcsec", Float(53), comment="Undistorted pixel scale the photometry refers to, arcsec"
+        "chip",
+        Integer,
+        primary_key=True,
+        comment="EXTVER of the chip's SCI extension; of a footprint without, the number of its polygon",
     ),
-    _column("bunit", Text, comment="Unit of the pixels: ELECTRONS, ELECTRONS/S, COUNTS or COUNTS/S"),
-    _column("gain_e_per_dn", Float(53), comment="Electrons per count; 1 where the pixels are electrons"),
+    _column("part", Integer, comment="Position of the chip's polygon in exposure.footprint, from 1"),
+    _column(
+        "hdu_index",
+        Integer,
+        nullable=True,
+        comment="Position of the SCI extension in the file, from 0; null, as what follows, for a footprint",
+    ),
+    _column("n_x_pix", Integer, nullable=True, comment="Columns of the chip, pixels"),
+    _column("n_y_pix", Integer, nullable=True, comment="Rows of the chip, pixels"),
+    _column(
+        "pixel_scale_arcsec",
+        Float(53),
+        nullable=True,
+        comment="Undistorted pixel scale the photometry refers to, arcsec",
+    ),
+    _column(
+        "bunit",
+        Text,
+        nullable=True,
+        comment="Unit of the pixels: ELECTRONS, ELECTRONS/S, COUNTS or COUNTS/S",
+    ),
+    _column(
+        "gain_e_per_dn",
+        Float(53),
+        nullable=True,
+        comment="Electrons per count; 1 where the pixels are electrons",
+    ),
     _column("photflam", Float(53), nullable=True, comment="Inverse sensitivity, erg/s/cm2/Angstrom per e-/s"),
     _column("photplam_angstrom", Float(53), nullable=True, comment="Pivot wavelength, Angstrom"),
     _column("wcsname", Text, nullable=True, comment="Name of the astrometric solution of the chip (WCSNAME)"),
     UniqueConstraint("exposure_id", "part"),
+    CheckConstraint(
+        "num_nulls(hdu_index, n_x_pix, n_y_pix, pixel_scale_arcsec, bunit, gain_e_per_dn) in (0, 6)",
+        name="pixels_known_or_not",
+    ),
     comment="SCI extensions of the exposures: what has a WCS.",
 )
 

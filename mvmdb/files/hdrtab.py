@@ -113,7 +113,7 @@ def _fixed_columns(
 ) -> dict[str, list[Scalar | None]]:
     return {
         "ROOTNAME": [chip.rootname for chip in inputs],
-        "HAPEXPNAME": [PurePath(chip.file_path).name for chip in inputs],
+        "HAPEXPNAME": [PurePath(chip.file.path).name for chip in inputs],
         "EXTVER": [chip.chip for chip in inputs],
         "CTXPLANE": [chip.context_plane for chip in inputs],
         "CTXBIT": [chip.context_bit for chip in inputs],

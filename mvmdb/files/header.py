@@ -302,7 +302,7 @@ def _wcs_cards(plan: LayerPlan) -> list[HeaderCard]:
 def _photometry_cards(plan: LayerPlan, chip_headers: Sequence[ChipHeader]) -> list[HeaderCard]:
     """Return the calibration, where every input has one."""
     # Only WFPC2 states PHOTFLAM per count; the pixels of a product are electrons.
-    gains = [chip.gain_e_per_dn if plan.layer.instrument == "wfpc2" else 1.0 for chip in plan.inputs]
+    gains = [chip.file.gain_e_per_dn if plan.layer.instrument == "wfpc2" else 1.0 for chip in plan.inputs]
     flams = [_positive(h.get("PHOTFLAM"), gain) for h, gain in zip(chip_headers, gains, strict=True)]
     plams = [_positive(header.get("PHOTPLAM"), 1.0) for header in chip_headers]
     # WFPC2 separates the words by commas.

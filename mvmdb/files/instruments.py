@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mvmdb.files.checks import Keywords
@@ -82,12 +83,28 @@ def filter_name(primary: Keywords, instrument: str) -> str:
     filters: list[str] = []
     for keyword in _INSTRUMENTS[instrument].filter_keywords:
         name = primary.text(keyword).lower()
-        if _NO_FILTER.fullmatch(name):
-            continue
-        if _FILTER_NAME.fullmatch(name) is None or len(name) > _LONGEST_FILTER:
+        if not _is_filter(name):
             raise primary.fault(keyword, f"is {name!r}, not the name of a filter")
         filters.append(name)
+    return combine_filters(filters)
+
+
+def _is_filter(name: str) -> bool:
+    if _NO_FILTER.fullmatch(name):
+        return True
+    return _FILTER_NAME.fullmatch(name) is not None and len(name) <= _LONGEST_FILTER
+
+
+def combine_filters(names: Sequence[str]) -> str:
+    """Return filters in the light path, lower case, as a layer names them; ``clear`` where there is none."""
+    filters = [name for name in names if not _NO_FILTER.fullmatch(name)]
     return "-".join(sorted(filters, key=lambda name: name.startswith("pol"))) or "clear"
+
+
+def known_detectors(instrument: str) -> tuple[str, ...]:
+    """Return the detectors of an instrument whose files can be read; empty for any other instrument."""
+    known = _INSTRUMENTS.get(instrument)
+    return known.detectors if known else ()
 
 
 def chip_bunit(chip: Keywords, instrument: str) -> Bunit:

@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.errors import ConflictError, ExposureFileError, MvmdbError
+from mvmdb.errors import ConflictError, ExposureFileError, MissingFileError, MvmdbError
 from mvmdb.files.exposure import ChipPixels, read_chip
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
@@ -38,6 +38,9 @@ from mvmdb.sky.grid import skycell_grid
 from mvmdb.sky.sphere import Floats
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
+
+_MOST_NAMES = 50
+"""Root names that fit into a message."""
 
 OnInput = Callable[[int], None]
 
@@ -56,6 +59,8 @@ class BuildResult:
     error: str | None = None
     """Class of the error of a failed build; its message is the reason."""
     exit_code: int = 0
+    hint: str | None = None
+    """What to do about the error."""
 
 
 def build_layer(
@@ -89,6 +94,8 @@ def build_layer(
     ------
     ConflictError
         Another process builds this layer.
+    MissingFileError
+        Inputs are known by their footprints alone; nothing is recorded.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
@@ -105,7 +112,29 @@ def build_layer(
             return _result(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
+        require_files(task.plan)
         return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
+
+
+def require_files(plan: LayerPlan) -> None:
+    """Raise unless every input has a file.
+
+    Raises
+    ------
+    MissingFileError
+        Inputs are known by their footprints alone; the error lists them all, its message the first.
+    """
+    missing = plan.rootnames_without_file
+    if not missing:
+        return
+    n_inputs = len({item.rootname for item in plan.inputs})
+    more = f" and {len(missing) - _MOST_NAMES} more" if len(missing) > _MOST_NAMES else ""
+    raise MissingFileError(
+        f"{plan.layer} of {plan.skycell}: {len(missing)} of {n_inputs} exposures have no file yet:"
+        f" {' '.join(missing[:_MOST_NAMES])}{more}",
+        missing,
+        hint="fetch their flc, flt or c0m files by root name and ingest them; `mvmdb layer plan` lists them",
+    )
 
 
 def _result(task: LayerTask, outcome: str, file_path: str) -> BuildResult:
@@ -251,20 +280,22 @@ def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[Lay
 def _engine_inputs(plan: LayerPlan, headers: list[ChipHeader]) -> Iterator[EngineInput]:
     """Yield the inputs one by one in drizzle order, so that one chip is in memory at a time."""
     for item in plan.inputs:
-        pixels = read_chip(item.file_path, item.hdu_index)
+        path = item.file.path
+        pixels = read_chip(path, item.file.hdu_index)
         if pixels.file_sha256 != item.file_sha256:
             raise ExposureFileError(
-                item.file_path,
+                path,
                 f"has changed since {item.rootname} was ingested",
-                hint=f"run `mvmdb ingest {item.file_path}`",
+                hint=f"run `mvmdb ingest {path}`",
             )
         headers.append(pixels.header)
         yield _engine_input(plan, item, pixels)
 
 
 def _engine_input(plan: LayerPlan, item: LayerInput, pixels: ChipPixels) -> EngineInput:
+    file = item.file
     rate = to_rate(
-        pixels.science, bunit=item.bunit, gain_e_per_dn=item.gain_e_per_dn, exptime_s=item.exptime_s
+        pixels.science, bunit=file.bunit, gain_e_per_dn=file.gain_e_per_dn, exptime_s=item.exptime_s
     )
     good = good_pixels(pixels.dq, plan.parameters.good_bits)
     grid = plan.grid
@@ -276,7 +307,7 @@ def _engine_input(plan: LayerPlan, item: LayerInput, pixels: ChipPixels) -> Engi
         rate,
         exposure_time_weight(good, item.exptime_s),
         to_output,
-        area_ratio=(grid.scale_arcsec / item.pixel_scale_arcsec) ** 2,
+        area_ratio=(grid.scale_arcsec / file.pixel_scale_arcsec) ** 2,
         exptime_s=item.exptime_s,
     )
 
@@ -314,6 +345,7 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
             str(error),
             error=type(error).__name__,
             exit_code=error.exit_code,
+            hint=error.hint,
         )
     finally:
         engine.dispose()

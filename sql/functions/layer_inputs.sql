@@ -28,4 +28,4 @@ begin atomic
 end;
 
 comment on function mvm.layer_inputs is
-  'Chips of a layer in drizzle order; context_index k is bit k % 32 of context plane k / 32 of its product';
+  'Chips of a layer in drizzle order; context_index k is bit k % 32 of context plane k / 32 of its product; file columns are null while an exposure is known by its footprint alone';

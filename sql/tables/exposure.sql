@@ -5,7 +5,7 @@ create table mvm.exposure (
   rootname text not null,
   revision integer not null,
   is_current boolean not null,
-  visit text not null,
+  visit text,
   instrument citext not null,
   detector citext not null,
   filter citext not null,
@@ -18,17 +18,18 @@ create table mvm.exposure (
   findings jsonb default '[]' not null,
   exclusion text,
   exclusion_detail text,
-  file_path text not null,
+  file_path text,
   file_type text not null,
   file_sha256 text not null,
-  file_size_bytes bigint not null,
+  file_size_bytes bigint,
   footprint geography(multipolygon,104047) not null,
   ingested_at timestamp with time zone default now() not null,
   constraint exposure_pkey primary key (exposure_id),
   constraint exposure_rootname_revision_key unique (rootname, revision),
   constraint exposure_rootname_file_sha256_key unique (rootname, file_sha256),
   constraint exposure_exclusion_has_detail_check check ((exclusion is null) = (exclusion_detail is null)),
-  constraint exposure_ends_after_start_check check (end_mjd >= start_mjd)
+  constraint exposure_ends_after_start_check check (end_mjd >= start_mjd),
+  constraint exposure_file_unless_footprint_check check ((file_path is null) = (file_size_bytes is null) and (file_path is not null or file_type = 'footprint'))
 );
 
 create unique index exposure_current_idx on mvm.exposure (rootname) where is_current;
@@ -37,10 +38,10 @@ create index exposure_footprint_idx on mvm.exposure using gist (footprint);
 
 comment on table mvm.exposure is 'Every revision of every exposure ever ingested; nothing is deleted, so provenance stays true.';
 comment on column mvm.exposure.exposure_id is 'Number of this revision of this exposure';
-comment on column mvm.exposure.rootname is 'Root name of the exposure (ipppssoot), lower case';
+comment on column mvm.exposure.rootname is 'Root name of the exposure (ipppssoot), or another telescope''s identifier; lower case';
 comment on column mvm.exposure.revision is 'Counts the contents seen under this root name, from 1';
 comment on column mvm.exposure.is_current is 'True for the one revision that layers use';
-comment on column mvm.exposure.visit is 'Program and observation set, first six characters of the root name';
+comment on column mvm.exposure.visit is 'Program and observation set, first six characters of the root name; null without one';
 comment on column mvm.exposure.instrument is 'Instrument, lower case; compares without regard to case';
 comment on column mvm.exposure.detector is 'Detector, lower case (pc: all of WFPC2); compares without regard to case';
 comment on column mvm.exposure.filter is 'Filter, lower case, crossed filters joined by -; compares without regard to case';
@@ -53,9 +54,9 @@ comment on column mvm.exposure.wcsname is 'Name of the astrometric solution of t
 comment on column mvm.exposure.findings is 'What speaks against the exposure, most telling first: an array of code and detail';
 comment on column mvm.exposure.exclusion is 'Why the exposure enters no layer, a code; null when it does; set by trigger from the rules';
 comment on column mvm.exposure.exclusion_detail is 'Keyword and value behind the exclusion';
-comment on column mvm.exposure.file_path is 'Where the file lay when it was last ingested, absolute path';
-comment on column mvm.exposure.file_type is 'flt, flc, c0m, ...: calibration level from the file name';
-comment on column mvm.exposure.file_sha256 is 'SHA-256 of the uncompressed FITS bytes';
-comment on column mvm.exposure.file_size_bytes is 'Size of the uncompressed FITS bytes';
+comment on column mvm.exposure.file_path is 'Where the file lay when it was last ingested, absolute path; null for a footprint';
+comment on column mvm.exposure.file_type is 'flt, flc, c0m, ...: calibration level from the file name; footprint: a row of a table';
+comment on column mvm.exposure.file_sha256 is 'SHA-256 of the uncompressed FITS bytes, or of the values of a footprint';
+comment on column mvm.exposure.file_size_bytes is 'Size of the uncompressed FITS bytes; null for a footprint';
 comment on column mvm.exposure.footprint is 'Outlines of the chips on the sky, one polygon per chip, ICRS degrees';
 comment on column mvm.exposure.ingested_at is 'When this revision was recorded, UTC';

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -21,18 +21,36 @@ from typer.testing import CliRunner
 
 from docs.generators.json_shapes import OUTPUTS, Grid, Output
 from mvmdb.catalog import builds
+from mvmdb.catalog.bulk import compare_staged, merge_staged
 from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.models import metadata
+from mvmdb.catalog.staging import stage_footprints
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.plan import plan_layer
-from mvmdb.records import Finding, InputStatistics, LayerImage, LayerStatistics, PublishedFile
+from mvmdb.records import (
+    Finding,
+    FootprintChunk,
+    FootprintRow,
+    InputStatistics,
+    LayerImage,
+    LayerStatistics,
+    PublishedFile,
+)
 from mvmdb.simulate.field import demo_programme
 from mvmdb.sky.grid import skycell_grid
 from mvmdb_cli.app import app
 from tests.support.facts import make_facts, ring_of_pixels
 
 ROOT = Path(__file__).parents[2]
-DEMO, GOODS_S = "p1889x07y19", "p0647x17y21"
+DEMO, GOODS_S, PLANNED = "p1889x07y19", "p0647x17y21", "p1322x11y03"
+TABLE_ROW = {
+    "obs_id": "izsm99a1q",
+    "instrument_name": "WFC3/IR",
+    "filters": "F160W",
+    "t_min": "55000.25",
+    "t_exptime": "1202.9",
+    "s_region": "POLYGON ICRS 0.01 0.01 0.05 0.01 0.05 0.05 0.01 0.05",
+}
 
 
 def sql_examples() -> dict[str, str]:
@@ -55,6 +73,7 @@ def documented(session_engine: Engine) -> Iterator[Connection]:
         transaction = connection.begin()
         register_demo(connection)
         register_goods_s(connection)
+        plan_footprint(connection)
         for layer in ("wfc3_ir_f160w", "wfc3_ir_f160w_coarse", "acs_wfc_f850lp"):
             publish(connection, DEMO, layer)
         publish(connection, GOODS_S, "wfc3_ir_f125w_coarse")
@@ -94,6 +113,29 @@ def register_goods_s(connection: Connection) -> None:
     register_exposure(connection, make_facts("ib6o03n9q", [ring], filter="f125w"))
     grism = Finding("spectroscopic", "OBSTYPE = 'SPECTROSCOPIC'")
     register_exposure(connection, make_facts("ib6o23rsq", [ring], filter="g141", findings=(grism,)))
+
+
+def plan_footprint(connection: Connection) -> None:
+    """Record an exposure that no file tells of yet, far from the others."""
+    ring = ring_of_pixels(PLANNED, (3000, 4000, 4000, 5000))
+    row = FootprintRow(
+        line=1,
+        rootname="izsm99a1q",
+        chip=None,
+        instrument="wfc3",
+        detector="ir",
+        filter="f160w",
+        exptime_s=1000.0,
+        start_mjd=55000.0,
+        end_mjd=55000.1,
+        target_name="ANY-FIELD",
+        proposal_id=11359,
+        wcsname=None,
+        findings=(),
+        footprint=(ring,),
+    )
+    stage_footprints(connection, [FootprintChunk("table.csv", (row,), (), 1.0)])
+    merge_staged(connection, compare_staged(connection))
 
 
 def publish(connection: Connection, skycell: str, layer: str) -> None:
@@ -211,7 +253,7 @@ def shape(command: str, case: str = "") -> Any:
 def faults(value: Any, kind: Any, where: str = "") -> list[str]:
     """Return where a JSON value differs from a shape in fields or types; empty where it conforms."""
     parts = get_args(kind)
-    if isinstance(kind, types.UnionType):
+    if isinstance(kind, types.UnionType) or get_origin(kind) is Union:
         return min((faults(value, part, where) for part in parts), key=len)
     if get_origin(kind) is list and isinstance(value, list):
         return [fault for item in value for fault in faults(item, parts[0], f"{where}[]")]
@@ -258,6 +300,8 @@ def test_db_commands_print_the_json_that_is_described() -> None:
 def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
     bad = tmp_path / "bad_flt.fits"
     bad.write_bytes(b"no FITS")
+    table = tmp_path / "table.csv"
+    table.write_text(f"{','.join(TABLE_ROW)}\n{','.join(TABLE_ROW.values())}\n")
     layer = "wfc3_ir_f160w_coarse"
     product = f"hst_skycell-{DEMO}_wfc3_ir_f160w_coarse-all_drz.fits"
     assert faults(printed("demo", "--small", "--workers", 1), shape("demo")) == []
@@ -278,6 +322,8 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("exposure list", "", []),
         ("exposure list", "with --failed", ["--failed"]),
         ("exposure show", "", ["izsm11a5q"]),
+        ("footprint load", "", [table]),
+        ("layer plan", "", [PLANNED]),
         ("product list", "", []),
         ("product show", "", [product]),
     ]:

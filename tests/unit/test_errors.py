@@ -21,11 +21,13 @@ FAMILIES = {
             "UnknownObjectError",
             "SettingsError",
             "RegionError",
+            "ParameterError",
             "MissingPackageError",
             "OutputFileError",
+            "TableError",
         },
     ),
-    errors.ExposureError: (3, {"ExposureFileError", "HeaderError", "WcsError"}),
+    errors.ExposureError: (3, {"ExposureFileError", "MissingFileError", "HeaderError", "WcsError"}),
     errors.CatalogError: (
         4,
         {"CatalogUnreachableError", "SchemaVersionError", "ConflictError", "FrozenTessellationError"},
@@ -40,6 +42,7 @@ BUILT_IN = {
     "NameFormatError": ValueError,
     "UnknownObjectError": LookupError,
     "RegionError": ValueError,
+    "ParameterError": ValueError,
     "MissingPackageError": ImportError,
     "OutputFileError": OSError,
     "ExposureFileError": OSError,
@@ -87,6 +90,16 @@ def test_file_errors_name_their_file_and_keyword() -> None:
         "b_drz.fits",
         "build it again",
     )
+
+
+def test_table_errors_name_their_file() -> None:
+    error = errors.TableError("a.csv", "has no column s_region", hint="name it so")
+    assert (str(error), error.path, error.hint) == ("a.csv: has no column s_region", "a.csv", "name it so")
+
+
+def test_missing_files_are_named() -> None:
+    error = errors.MissingFileError("two have no file", ("ib6o03n9q", "ib6o03nbq"))
+    assert (error.rootnames, error.hint) == (("ib6o03n9q", "ib6o03nbq"), None)
 
 
 def test_conflict_keeps_both_sides() -> None:

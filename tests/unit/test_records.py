@@ -88,6 +88,10 @@ def changed_plans() -> dict[str, LayerPlan]:
         "weighting": "ivm",
         "good_bits": 0,
         "mapping_error_pix": 0.0,
+        "sky": "match",
+        "sky_zero": "faintest",
+        "equalise": "photflam",
+        "error": True,
     }
     assert set(parameters) == {item.name for item in dataclasses.fields(DrizzleParameters)}
     for name, value in parameters.items():

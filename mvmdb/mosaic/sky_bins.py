@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.engine import EngineInput
+from mvmdb.mosaic.engine import EngineInput, Float32s
 from mvmdb.mosaic.pixmap import PixelMapping, compute_pixmap, find_reaching_part
 from mvmdb.sky.grid import PixelBox
 
@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 
 BIN_ARCSEC = 2.56
 """Side of a bin: 64 fine pixels, some 6000 bins per exposure of the large cameras."""
-_SAMPLES_PER_BIN = 400
-"""Enough for a mean to 1/20 of the noise of a pixel; chips with smaller pixels are sampled more thinly."""
+_SAMPLES_PER_BIN = 90
+"""Enough for a mean to a tenth of the noise of a pixel; with thousands of bins that is far too good."""
 _SMALLEST_FILL = 0.5
 """A bin of which less is measured may hold other sources than the same bin of another exposure."""
 _MAPPING_ERROR_PIX = 0.25
@@ -71,19 +71,18 @@ def measure_sky_bins(item: EngineInput, shape: tuple[int, int], *, bin_pix: int)
     The mean of what lies within 3 standard deviations of the median, with the standard deviation of the
     quartiles: as robust as the median, but not bound to the steps of counts. Where more than half of the
     pixels are equal, as with a photon counter, the median says nothing, and the mean of all is taken.
-    Sources are the same in every exposure, so that they need not be masked. Of small pixels every second
-    or third is used, in both directions.
+    Sources are the same in every exposure, so that they need not be masked. Some 100 pixels per bin are
+    used, spread evenly: every second of WFC3/IR in both directions, every sixth of WFC3/UVIS.
     """
     part = find_reaching_part(item.mapping, item.rate.shape, shape)
     samples_per_pix = item.area_ratio * bin_pix**2
     step = max(1, int(sqrt(samples_per_pix / _SAMPLES_PER_BIN)))
     if part is None or min(part.shape) < 2 * step:
-        return _collect(np.empty(0, np.int64), np.empty(0), 1.0)
+        return _collect(np.empty(0, np.int64), np.empty(0, np.float32), item.area_ratio, 1.0)
     bins = _bin_numbers(item.mapping, part, step, shape, bin_pix)
     rate, weight = (image[part.slices][::step, ::step] for image in (item.rate, item.weight))
     used = (bins >= 0) & (weight > 0) & np.isfinite(rate)
-    brightness = rate[used].astype(np.float64) * item.area_ratio
-    return _collect(bins[used], brightness, _SMALLEST_FILL * samples_per_pix / step**2)
+    return _collect(bins[used], rate[used], item.area_ratio, _SMALLEST_FILL * samples_per_pix / step**2)
 
 
 def _bin_numbers(
@@ -104,14 +103,14 @@ def _bin_numbers(
     return bins
 
 
-def _collect(bins: NDArray[np.int64], brightness: Floats, fewest_samples: float) -> SkyBins:
+def _collect(bins: NDArray[np.int64], rate: Float32s, area_ratio: float, fewest_samples: float) -> SkyBins:
     """Reduce samples to one mean and one standard deviation per bin."""
-    order = np.lexsort((brightness, bins))
-    number, first, count = np.unique(bins[order], return_index=True, return_counts=True)
-    values = brightness[order]
+    ordered, rates = _sorted_by_bin(bins, rate)
+    first = np.flatnonzero(np.diff(ordered, prepend=-1))
+    count = np.diff(first, append=ordered.size)
     full = count >= max(fewest_samples, 2)
-    kept = np.repeat(full, count)
-    number, count, values = number[full], count[full], values[kept]
+    values: Floats = rates[np.repeat(full, count)].astype(np.float64) * area_ratio
+    number, count = ordered[first[full]], count[full]
     first = np.cumsum(count) - count
     low, middle, high = (values[first + (count * part) // 4] for part in (1, 2, 3))
     sigma = (high - low) / _QUARTILES_PER_SIGMA
@@ -121,6 +120,21 @@ def _collect(bins: NDArray[np.int64], brightness: Floats, fewest_samples: float)
     mean = _sums(np.where(near, values, 0.0), first) / n_near
     scatter = np.sqrt(_sums(np.where(near, values - np.repeat(mean, count), 0.0) ** 2, first) / n_near)
     return SkyBins(number, mean, np.where(sigma > 0, sigma, scatter), n_near.astype(np.int64))
+
+
+def _sorted_by_bin(bins: NDArray[np.int64], values: Float32s) -> tuple[NDArray[np.int64], Float32s]:
+    """Return bins in order, and the values of each bin in order.
+
+    By one key that holds both: the bits of a float32, those of a negative one inverted, grow with its value.
+    One sort of integers takes a tenth of the time of ``lexsort``.
+    """
+    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+    bits = bits ^ np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
+    key = (bins.astype(np.uint64) << np.uint64(32)) | bits
+    key.sort()
+    bits = key.astype(np.uint32)  # the lower half
+    bits ^= np.where(bits >> 31, np.uint32(0x80000000), np.uint32(0xFFFFFFFF))
+    return (key >> np.uint64(32)).astype(np.int64), bits.view(np.float32)
 
 
 def _sums(values: Floats, first: NDArray[np.int64]) -> Floats:

@@ -25,7 +25,7 @@ _FEWEST_COMMON_BINS = 3
 _CLIP_SIGMA = 4.0
 _MAX_ROUNDS = 12
 _SIGMA_FLOOR = 0.1
-"""Of the median scatter: no bin counts for more than a hundred times the weight of a usual one."""
+"""Of the usual scatter: no chip counts for more than a hundred times as much as a usual one."""
 _MAD_PER_SIGMA = 0.6745
 _CELLS_PER_BLOCK = 1 << 22
 """Exposures times bins worked on at a time, in 32 MiB."""
@@ -117,10 +117,11 @@ def match_sky(
 
 def _gather(bins: Sequence[SkyBins], exposure: Sequence[int]) -> _Measurements:
     index = np.repeat(np.asarray(exposure, dtype=np.int64), [item.number.size for item in bins])
-    number, brightness, sigma, n_samples = (
+    number, brightness, n_samples = (
         np.concatenate([np.empty(0), *(getattr(item, name) for item in bins)])
-        for name in ("number", "brightness", "sigma", "n_samples")
+        for name in ("number", "brightness", "n_samples")
     )
+    sigma = np.repeat([item.sigma for item in bins], [item.number.size for item in bins])
     usual = float(np.median(sigma[sigma > 0])) if (sigma > 0).any() else 1.0
     weight = n_samples / (sigma**2 + (_SIGMA_FLOOR * usual) ** 2)
     return _Measurements(index, np.unique(number, return_inverse=True)[1], brightness, weight)
@@ -192,12 +193,18 @@ def _is_shared(measured: _Measurements) -> NDArray[np.bool_]:
 
 
 def _agrees(measured: _Measurements, level: Floats, group: Integers) -> NDArray[np.bool_]:
-    """Return which measurements lie near the median of their bin once the levels are subtracted."""
+    """Return which measurements lie near the median of their bin once the levels are subtracted.
+
+    A level that outliers have moved lets all bins of its exposure differ by the same, which the median over
+    the exposure takes away.
+    """
     split = _within_groups(measured, group)
     shared = _is_shared(split)
     residual = split.brightness - level[split.exposure]
-    deviation = np.abs(residual - _cell_medians(split.cell, residual)[split.cell]) * np.sqrt(split.weight)
-    differing = deviation[shared & (deviation > 0)]  # the median itself says nothing about the scatter
+    residual -= _medians(split.cell, residual)
+    residual[shared] -= _medians(split.exposure[shared], residual[shared])
+    deviation = np.abs(residual) * np.sqrt(split.weight)
+    differing = deviation[shared & (deviation > 0)]  # a median itself says nothing about the scatter
     if not differing.size:
         return np.ones(shared.size, dtype=bool)
     limit = _CLIP_SIGMA * float(np.median(differing)) / _MAD_PER_SIGMA
@@ -205,12 +212,13 @@ def _agrees(measured: _Measurements, level: Floats, group: Integers) -> NDArray[
     return agrees
 
 
-def _cell_medians(cell: Integers, values: Floats) -> Floats:
-    ordered = values[np.lexsort((values, cell))]
-    count = np.bincount(cell)
+def _medians(label: Integers, values: Floats) -> Floats:
+    """Return, for every value, the median of those with the same label."""
+    _, label, count = np.unique(label, return_inverse=True, return_counts=True)
+    ordered = values[np.lexsort((values, label))]
     first = np.cumsum(count) - count
     medians: Floats = (ordered[first + (count - 1) // 2] + ordered[first + count // 2]) / 2
-    return medians
+    return medians[label]
 
 
 def _with_zero(level: Floats, group: Integers, exptimes_s: Floats, zero: SkyZero) -> Floats:

@@ -33,10 +33,11 @@ class SkyBins:
     """Row times the number of bins in a row, plus column."""
     brightness: Floats
     """Robust mean of the surface brightness, e-/s per layer pixel."""
-    sigma: Floats
-    """Robust standard deviation of the pixels in the bin, e-/s per layer pixel."""
     n_samples: NDArray[np.int64]
     """Pixels behind the mean."""
+    sigma: float
+    """Scatter of pixels in a usual bin, e-/s per layer pixel. One for all bins: with one for each, those that
+    happen to have fewer photons would count for more."""
 
 
 def bin_side_pix(scale_arcsec: float) -> int:
@@ -119,7 +120,12 @@ def _collect(bins: NDArray[np.int64], rate: Float32s, area_ratio: float, fewest_
     n_near = _sums(near.astype(np.float64), first)
     mean = _sums(np.where(near, values, 0.0), first) / n_near
     scatter = np.sqrt(_sums(np.where(near, values - np.repeat(mean, count), 0.0) ** 2, first) / n_near)
-    return SkyBins(number, mean, np.where(sigma > 0, sigma, scatter), n_near.astype(np.int64))
+    return SkyBins(number, mean, n_near.astype(np.int64), _usual(np.where(sigma > 0, sigma, scatter)))
+
+
+def _usual(sigma: Floats) -> float:
+    """Return the median, or the root mean square where most are 0; 0 for none at all."""
+    return float(np.median(sigma)) or float(np.sqrt(np.mean(sigma**2))) if sigma.size else 0.0
 
 
 def _sorted_by_bin(bins: NDArray[np.int64], values: Float32s) -> tuple[NDArray[np.int64], Float32s]:

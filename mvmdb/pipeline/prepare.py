@@ -17,6 +17,8 @@ from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
 from mvmdb.records import InputStatistics, LayerInput, LayerPlan, Preparation
 from mvmdb.sky.sphere import Floats
 
+_LEVEL_DECIMALS = 6
+
 
 @dataclass(frozen=True)
 class Adjustment:
@@ -147,7 +149,8 @@ def _unmatched(scaled: PreparedLayer, reason: str) -> PreparedLayer:
 def _matched(
     plan: LayerPlan, scaled: PreparedLayer, exposure: Sequence[int], match: SkyMatch
 ) -> PreparedLayer:
-    level_e_per_s_arcsec2 = match.level / plan.grid.scale_arcsec**2
+    # far below their errors, and above what linear algebra may round differently on another machine
+    level_e_per_s_arcsec2 = np.round(match.level / plan.grid.scale_arcsec**2, _LEVEL_DECIMALS)
     return PreparedLayer(
         tuple(
             replace(

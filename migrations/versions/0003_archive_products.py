@@ -153,9 +153,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Remove them all."""
     op.alter_column("sql_object", "kind", comment="view or function", schema="mvm")
-    op.drop_table("parameter_rule", schema="mvm")
+    op.execute("drop table mvm.parameter_rule cascade")
     op.drop_table("parameter_set", schema="mvm")
     for table, name, *_ in STATED_COLUMNS:
-        op.drop_column(table, name, schema="mvm")
+        op.execute(f"alter table mvm.{table} drop column {name} cascade")
     for name, *_ in PRODUCT_COLUMNS:
-        op.drop_column("product", name, schema="mvm")
+        op.execute(f"alter table mvm.product drop column {name} cascade")

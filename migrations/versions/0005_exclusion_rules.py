@@ -105,10 +105,10 @@ def downgrade() -> None:
     op.execute("drop trigger apply_exclusion_rules_new on mvm.exposure")
     op.execute("drop trigger apply_exclusion_rules_changed on mvm.exposure")
     op.execute("drop function mvm.apply_exclusion_rules()")
-    op.drop_table("exclusion_rule", schema="mvm")
+    op.execute("drop table mvm.exclusion_rule cascade")
     op.execute("drop function mvm.reconsider_exposures()")
     op.drop_index("exposure_findings_idx", "exposure", schema="mvm")
-    op.drop_column("exposure", "findings", schema="mvm")
+    op.execute("alter table mvm.exposure drop column findings cascade")
     op.alter_column(
         "exposure",
         "exclusion",

@@ -34,6 +34,7 @@ WFPC2_EDGE_BIT = 2**16
 _WFPC2_EDGE_PIX = 60
 _FIRST_MJD, _LAST_MJD = 47_000.0, 80_000.0
 _LONGEST_EXPTIME_S = 1e6
+_LARGEST_ERROR = 1e30
 _LARGEST_DISTORTION = 1.25
 _LARGEST_SCALE_RATIO = 1.5
 """IDCSCALE of ACS/SBC, 0.025 arcsec, is the furthest from its mean pixel side, 0.032."""
@@ -71,6 +72,8 @@ class ChipPixels:
     """Through the full distortion."""
     file_sha256: str
     """Of the file as it was when these pixels were read; compare with what the catalogue knows."""
+    error: NDArray[np.float32] | None = None
+    """``(ny, nx)``, standard deviation of ``science`` in the same unit; None where it was not asked for."""
 
 
 def read_exposure(path: str | os.PathLike[str]) -> ExposureFacts:
@@ -124,7 +127,7 @@ def read_exposure(path: str | os.PathLike[str]) -> ExposureFacts:
     )
 
 
-def read_chip(path: str | os.PathLike[str], hdu_index: int) -> ChipPixels:
+def read_chip(path: str | os.PathLike[str], hdu_index: int, *, with_error: bool = False) -> ChipPixels:
     """Return the pixels of one SCI extension, with its data quality and its mapping to the sky.
 
     Parameters
@@ -133,32 +136,40 @@ def read_chip(path: str | os.PathLike[str], hdu_index: int) -> ChipPixels:
         FITS file of ACS, WFC3 or WFPC2, plain or gzip.
     hdu_index
         0-based position of the SCI extension, as in :class:`ChipFacts`.
+    with_error
+        Read the ERR extension too.
 
     Raises
     ------
     ExposureFileError
-        The file cannot be read as FITS, or that HDU is no SCI extension.
+        The file cannot be read as FITS, that HDU is no SCI extension, or its errors are wanted and absent.
     HeaderError
-        SCI or DQ is no image, or they differ in shape.
+        SCI, DQ or ERR is no image, or they differ in shape or unit.
     WcsError
         The WCS keywords give no usable mapping to the sky.
     """
     name = os.fspath(path)
+    wanted = ("DQ", "ERR") if with_error else ("DQ",)
     content = read_fits(
-        name, lambda k: k.hdu_index == hdu_index or k.extension[0] == "DQ" or _is_lookup_table(k)
+        name, lambda k: k.hdu_index == hdu_index or k.extension[0] in wanted or _is_lookup_table(k)
     )
     unit = next((unit for unit in _sci_units(content) if unit.keywords.hdu_index == hdu_index), None)
     if unit is None:
         raise ExposureFileError(name, f"HDU {hdu_index} is no SCI extension")
-    with np.errstate(over="ignore", invalid="ignore"):  # a pixel beyond float32 becomes infinite
-        science = unit.image().astype(np.float32, copy=False)
+    science = _float32_image(unit)
     return ChipPixels(
         science=science,
         dq=_read_dq(content, unit, science.shape),
         header=dict(unit.keywords.over(content.primary).values),
         pixel_to_sky=read_pixel_to_sky(unit.keywords, content.find),
         file_sha256=content.sha256,
+        error=_read_error(content, unit, science.shape) if with_error else None,
     )
+
+
+def _float32_image(unit: HeaderDataUnit) -> NDArray[np.float32]:
+    with np.errstate(over="ignore", invalid="ignore"):  # a pixel beyond float32 becomes infinite
+        return unit.image().astype(np.float32, copy=False)
 
 
 def _is_lookup_table(keywords: Keywords) -> bool:
@@ -263,6 +274,28 @@ def _read_dq(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...]) 
         )
     # the highest of 16 bits may be stored as a sign
     return dq.astype(np.int32) & (0xFFFF if dq.dtype == np.int16 else -1)
+
+
+def _read_error(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the ERR array that belongs to a SCI extension, in the same unit."""
+    version = sci.keywords.extension[1]
+    unit = content.find("ERR", version)
+    if unit is None:
+        raise ExposureFileError(
+            content.primary.path,
+            f"has no extension ERR,{version}, which the error layer needs",
+            hint="build the layer without errors (--set error=false), or leave out this exposure",
+        )
+    if unit.keywords.integer("NAXIS", 0, 7) == 0:  # as with DQ
+        return np.full(shape, unit.keywords.number("PIXVALUE", 0, _LARGEST_ERROR), np.float32)
+    error = _float32_image(unit)
+    if error.shape != shape:
+        raise unit.keywords.fault("NAXIS1", f"ERR has shape {error.shape}, SCI {shape}")
+    science_bunit = sci.keywords.text("BUNIT", default="")
+    bunit = unit.keywords.text("BUNIT", default=science_bunit)
+    if bunit.upper() != science_bunit.upper():
+        raise unit.keywords.fault("BUNIT", f"of ERR is {bunit!r}, of SCI {science_bunit!r}")
+    return error
 
 
 def _missing_dq(primary: Keywords, shape: tuple[int, ...]) -> NDArray[np.int32]:

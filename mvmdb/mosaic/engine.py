@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, sqrt
-from typing import Any
 
 import numpy as np
 from drizzle.resample import Drizzle
@@ -49,7 +48,7 @@ class EngineInput:
     Raises
     ------
     GridMismatchError
-        Rate and weight are not two images of one shape, at least 2 x 2 pixels.
+        Rate, weight and error are not images of one shape, at least 2 x 2 pixels.
     ValueError
         The exposure time or the area ratio is not positive, or a weight is negative.
     """
@@ -63,6 +62,9 @@ class EngineInput:
     area_ratio: float
     """Area of an output pixel over the area of the input pixel to which the photometry refers."""
     exptime_s: float
+    error: Float32s | None = None
+    """``(ny, nx)``, standard deviation of ``rate``; needed where an error layer is made. What is no number of
+    at least 0 on a good pixel makes the error of the layer unknown there."""
 
     def __post_init__(self) -> None:
         if self.rate.shape != self.weight.shape or self.rate.ndim != 2 or min(self.rate.shape) < 2:
@@ -70,6 +72,8 @@ class EngineInput:
                 f"rate has shape {self.rate.shape}, weight {self.weight.shape}: "
                 "expected two images of one shape, at least 2 x 2 pixels"
             )
+        if self.error is not None and self.error.shape != self.rate.shape:
+            raise GridMismatchError(f"error has shape {self.error.shape}, rate {self.rate.shape}")
         if not (self.exptime_s > 0 and self.area_ratio > 0):
             raise ValueError(
                 f"exposure time {self.exptime_s} s and area ratio {self.area_ratio} must be positive"
@@ -85,6 +89,7 @@ class _Layer:
     science: Float32s
     weight: Float32s
     context: NDArray[np.int32]
+    variance: Float32s | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +98,17 @@ class _Frame:
 
     science: Float32s
     weight: Float32s
+    variance: Float32s | None
     box: PixelBox
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What is drizzled of a chip: contiguous, and 0 where it is masked."""
+
+    rate: Float32s
+    weight: Float32s
+    variance: Float32s | None
 
 
 def build_layer_image(
@@ -116,7 +131,8 @@ def build_layer_image(
     n_inputs
         How many chips there will be, which fixes the number of context planes.
     parameters
-        Kernel (one of ``KERNELS``), pixfrac and the error allowed in the mapping.
+        Kernel (one of ``KERNELS``), pixfrac, the error allowed in the mapping, and whether an error layer
+        is made.
     skycell_n_pixels
         Number of pixels of the whole skycell, for the covered fraction.
     on_input
@@ -136,10 +152,14 @@ def build_layer_image(
     MosaicError
         A mapping is undefined on a part of its chip, or drizzling lost weight.
     ValueError
-        There are fewer inputs than announced, or the parameters are not supported.
+        There are fewer inputs than announced, the parameters are not supported, or an error layer is wanted
+        and an input has no error.
 
     Notes
     -----
+    The variance of a pixel is that of its weighted mean, with the share of every input pixel in it; rates
+    and weights do not depend on whether it is asked for.
+
     The layer is the running weighted mean of its inputs, in float32: per pixel and input two
     roundings, where ``drizzle`` itself has two per overlap. Sums in float64 would double the memory
     of a full skycell (3.9 GB more) to keep digits that the frames do not have. What is kept between
@@ -151,6 +171,7 @@ def build_layer_image(
         np.zeros(shape, dtype=np.float32),
         np.zeros(shape, dtype=np.float32),
         np.zeros((n_context_planes(n_inputs), *shape), dtype=np.int32),
+        np.zeros(shape, dtype=np.float32) if parameters.error else None,
     )
     exptimes_s: list[float] = []
     for item in inputs:
@@ -164,13 +185,14 @@ def build_layer_image(
             on_input(index)
     if len(exptimes_s) < n_inputs:
         raise ValueError(f"{len(exptimes_s)} inputs given, {n_inputs} announced")
-    _blank_unobserved(layer)
+    _finish(layer)
     return LayerImage(
         science=layer.science,
         weight=layer.weight,
         context=layer.context,
         statistics=compute_statistics(layer.weight, layer.context, exptimes_s, skycell_n_pixels),
         inputs=compute_input_statistics(layer.context, n_inputs),
+        error=layer.variance,
     )
 
 
@@ -194,40 +216,53 @@ def _drizzle_input(item: EngineInput, shape: tuple[int, int], parameters: Drizzl
     part = find_reaching_part(item.mapping, item.rate.shape, shape)
     if part is None:
         return None
-    rate, weight = _masked(item.rate[part.slices], item.weight[part.slices])
-    if not weight.any():
+    masked = _masked(item, part, with_variance=parameters.error)
+    if not masked.weight.any():
         return None
     pixmap = compute_pixmap(
         item.mapping, item.rate.shape, max_error_pix=parameters.mapping_error_pix, part=part
     )
-    return _drizzle_frame(rate, weight, pixmap, item.area_ratio, parameters)
+    return _drizzle_frame(masked, pixmap, item.area_ratio, parameters)
 
 
-def _masked(rate: NDArray[Any], weight: NDArray[Any]) -> tuple[Float32s, Float32s]:
-    """Return contiguous copies with rate and weight 0 wherever either is unusable: a NaN never spreads."""
+def _masked(item: EngineInput, box: PixelBox, *, with_variance: bool) -> _Part:
+    """Return contiguous copies, 0 wherever rate or weight is unusable: a NaN there never spreads."""
+    rate, weight = item.rate[box.slices], item.weight[box.slices]
     good = np.isfinite(rate) & np.isfinite(weight)
-    return (
+    return _Part(
         np.where(good, rate, 0).astype(np.float32, copy=False),
         np.where(good, weight, 0).astype(np.float32, copy=False),
+        _variance(item, box, good & (weight > 0)) if with_variance else None,
     )
 
 
-def _drizzle_frame(
-    rate: Float32s, weight: Float32s, pixmap: Pixmap, area_ratio: float, parameters: DrizzleParameters
-) -> _Frame:
+def _variance(item: EngineInput, box: PixelBox, good: NDArray[np.bool_]) -> Float32s:
+    """Return the variance of good pixels, NaN where it is unknown, and 0 elsewhere."""
+    if item.error is None:
+        raise ValueError("an error layer needs the error of every input")
+    error = np.where(good, item.error[box.slices], 0).astype(np.float32, copy=False)
+    variance: Float32s = np.where(np.isfinite(error) & (error >= 0), error, np.nan) ** 2
+    return variance
+
+
+def _drizzle_frame(part: _Part, pixmap: Pixmap, area_ratio: float, parameters: DrizzleParameters) -> _Frame:
     box = _frame_box(pixmap)
     positions = pixmap.positions
     positions -= (box.x0, box.y0)  # in place: the pixmap is the largest array of a chip, and no longer needed
     science_out, weight_out = np.zeros(box.shape, dtype=np.float32), np.zeros(box.shape, dtype=np.float32)
-    driz = Drizzle(parameters.kernel, out_img=science_out, out_wht=weight_out, disable_ctx=True)
-    for window in _windows(*weight.shape):
+    variance_out = None if part.variance is None else np.zeros(box.shape, dtype=np.float32)
+    driz = Drizzle(
+        parameters.kernel, out_img=science_out, out_img2=variance_out, out_wht=weight_out, disable_ctx=True
+    )
+    for window in _windows(*part.weight.shape):
         driz.add_image(
-            rate,
+            part.rate,
+            data2=part.variance,
             exptime=1.0,  # bookkeeping of the package: the data are rates, the weights are ours
             pixmap=positions,
             iscale=area_ratio,
             pixel_scale_ratio=sqrt(area_ratio),
-            weight_map=weight,
+            weight_map=part.weight,
             pixfrac=parameters.pixfrac,
             in_units="cps",
             xmin=window.x0,
@@ -235,8 +270,8 @@ def _drizzle_frame(
             ymin=window.y0,
             ymax=window.y1 - 1,
         )
-    _require_weight_kept(weight, weight_out)
-    return _Frame(science_out, weight_out, box)
+    _require_weight_kept(part.weight, weight_out)
+    return _Frame(science_out, weight_out, variance_out, box)
 
 
 def _frame_box(pixmap: Pixmap) -> PixelBox:
@@ -290,15 +325,31 @@ def _merge(layer: _Layer, index: int, frame: _Frame) -> None:
         weight[rows] += frame_weight[rows]
         share = np.zeros_like(frame_weight[rows])
         np.divide(frame_weight[rows], weight[rows], out=share, where=contributed)
+        if frame.variance is not None and layer.variance is not None:
+            block = layer.variance[common.slices][rows]
+            _merge_variance(block, frame.variance[inside][rows], share, contributed)
         share *= frame_science[rows] - science[rows]
         science[rows] += share
 
 
-def _blank_unobserved(layer: _Layer) -> None:
+def _merge_variance(
+    variance: Float32s, added: Float32s, share: Float32s, contributed: NDArray[np.bool_]
+) -> None:
+    """Replace, in place, the variance of a mean by that of the mean with one more input."""
+    np.multiply(variance, (1 - share) ** 2, out=variance, where=contributed)
+    np.add(variance, added * share**2, out=variance, where=contributed)
+
+
+def _finish(layer: _Layer) -> None:
+    """Blank what is unobserved, and turn variances into standard deviations, in place."""
     if not layer.weight.any():
         raise EmptyLayerError(
             "no good pixel of any input reaches the layer",
             hint="Check the data quality bits that reject pixels, and the WCS of the inputs.",
         )
     for rows in row_blocks(*layer.weight.shape):
-        np.copyto(layer.science[rows], np.nan, where=layer.weight[rows] == 0)
+        unobserved = layer.weight[rows] == 0
+        np.copyto(layer.science[rows], np.nan, where=unobserved)
+        if layer.variance is not None:
+            np.sqrt(layer.variance[rows], out=layer.variance[rows])
+            np.copyto(layer.variance[rows], np.nan, where=unobserved)

@@ -22,20 +22,18 @@ from sqlalchemy import Engine
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.errors import ConflictError, ExposureFileError, MissingFileError, MvmdbError
-from mvmdb.files.exposure import ChipPixels, read_chip
+from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import find_leftovers, publish, stage_product
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
-from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
-from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerInput, LayerPlan, PublishedFile
+from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
+from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
-from mvmdb.sky.sphere import Floats
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
 
@@ -260,56 +258,41 @@ def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[Lay
     Raises
     ------
     ExposureFileError
-        An input has changed or gone since it was ingested.
+        An input has changed or gone since it was ingested, or its errors are wanted and absent.
     EmptyLayerError
         No good pixel of any input reaches the subarray.
     """
     headers: list[ChipHeader] = []
     full = skycell_grid(plan.skycell, plan.layer.scale)
+    prepared = prepare_layer(plan)
     image = build_layer_image(
         plan.box.shape,
-        _engine_inputs(plan, headers),
+        _engine_inputs(plan, prepared, headers),
         n_inputs=len(plan.inputs),
         parameters=plan.parameters,
         skycell_n_pixels=full.box.n_pixels,
         on_input=on_input,
     )
-    return image, headers
+    return _with_preparation(image, prepared), headers
 
 
-def _engine_inputs(plan: LayerPlan, headers: list[ChipHeader]) -> Iterator[EngineInput]:
+def _engine_inputs(
+    plan: LayerPlan, prepared: PreparedLayer, headers: list[ChipHeader]
+) -> Iterator[EngineInput]:
     """Yield the inputs one by one in drizzle order, so that one chip is in memory at a time."""
-    for item in plan.inputs:
-        path = item.file.path
-        pixels = read_chip(path, item.file.hdu_index)
-        if pixels.file_sha256 != item.file_sha256:
-            raise ExposureFileError(
-                path,
-                f"has changed since {item.rootname} was ingested",
-                hint=f"run `mvmdb ingest {path}`",
-            )
-        headers.append(pixels.header)
-        yield _engine_input(plan, item, pixels)
+    for item, adjustment in zip(plan.inputs, prepared.adjustments, strict=True):
+        chip, header = read_input(plan, item, adjustment, with_error=plan.parameters.error)
+        headers.append(header)
+        yield chip
+        del chip
 
 
-def _engine_input(plan: LayerPlan, item: LayerInput, pixels: ChipPixels) -> EngineInput:
-    file = item.file
-    rate = to_rate(
-        pixels.science, bunit=file.bunit, gain_e_per_dn=file.gain_e_per_dn, exptime_s=item.exptime_s
+def _with_preparation(image: LayerImage, prepared: PreparedLayer) -> LayerImage:
+    inputs = (
+        adjustment.recorded_in(one)
+        for adjustment, one in zip(prepared.adjustments, image.inputs, strict=True)
     )
-    good = good_pixels(pixels.dq, plan.parameters.good_bits)
-    grid = plan.grid
-
-    def to_output(x_pix: Floats, y_pix: Floats) -> tuple[Floats, Floats]:
-        return grid.sky_to_pixel(*pixels.pixel_to_sky(x_pix, y_pix))
-
-    return EngineInput(
-        rate,
-        exposure_time_weight(good, item.exptime_s),
-        to_output,
-        area_ratio=(grid.scale_arcsec / file.pixel_scale_arcsec) ** 2,
-        exptime_s=item.exptime_s,
-    )
+    return replace(image, inputs=tuple(inputs), preparation=prepared.preparation)
 
 
 @dataclass(frozen=True)

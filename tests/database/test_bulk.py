@@ -33,7 +33,7 @@ from mvmdb.catalog.exposures import (
     register_exposure,
 )
 from mvmdb.catalog.layers import find_plan, list_inputs, list_layers
-from mvmdb.catalog.schema import _drop_objects, migration_config, schema_matches, upgrade
+from mvmdb.catalog.schema import migration_config, schema_matches, upgrade
 from mvmdb.catalog.staging import content_sha256, stage_footprints
 from mvmdb.catalog.types import sky_polygons_ewkb, sky_polygons_ewkt
 from mvmdb.errors import CatalogError, MissingFileError, TableError, UnknownObjectError
@@ -552,7 +552,6 @@ def test_downgrade_removes_footprints_and_upgrade_lets_them_in_again(engine: Eng
     with transaction(engine) as connection:
         load(connection, row("itst00a1q"))
         register_exposure(connection, make_facts("itst00a2q", [FIELD]))
-        _drop_objects(connection)  # views and functions are those of the newest tables
         command.downgrade(migration_config(connection), "0003")
         assert ask(connection, "select rootname from mvm.exposure") == [("itst00a2q",)]
         assert not schema_matches(connection)

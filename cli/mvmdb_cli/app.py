@@ -9,7 +9,7 @@ import typer
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, maps
+from mvmdb_cli import ask, build, coverage, database, demo, maps, preview
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -30,6 +30,7 @@ app.add_typer(ask.product_app, name="product")
 app.command("provenance")(ask.provenance)
 app.add_typer(maps.map_app, name="map")
 app.command("moc")(maps.moc)
+app.command("preview")(preview.preview)
 app.command("demo")(demo.demo)
 
 

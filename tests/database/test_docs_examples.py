@@ -277,6 +277,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("exposure list", "", []),
         ("exposure list", "with --failed", ["--failed"]),
         ("exposure show", "", ["izsm11a5q"]),
+        ("preview", "", [DEMO, "--output", tmp_path / "pictures"]),
         ("product list", "", []),
         ("product show", "", [product]),
     ]:

@@ -35,7 +35,8 @@ def relations(sample: str) -> dict[tuple[str, str], str]:
         ``same``, ``other`` (another value), ``theirs`` (we have none) or ``ours`` (they have none). The D
         keywords of all chips count as one, ``DnnnVER`` and so on; columns are keywords of HDRTAB.
     """
-    with fits.open(shared_data(f"products/hap_mvm/{SAMPLES[sample]}")) as hdus:
+    path = shared_data(f"products/hap_mvm/{SAMPLES[sample]}")
+    with fits.open(path, logical_as_bytes=True) as hdus:
         theirs = {hdu.name: _values(hdu.header) for hdu in hdus[:4]}
         theirs["HDRTAB"] = dict.fromkeys(hdus["HDRTAB"].columns.names)
         ours = _our_headers(hdus)
@@ -66,10 +67,7 @@ def _values(header: fits.Header) -> dict[str, Any]:
 
 
 def _our_headers(hdus: fits.HDUList) -> dict[str, dict[str, Any]]:
-    chip_headers = [
-        {keyword: value for keyword, value in row.items() if value is not None}
-        for row in read_hdrtab(hdus["HDRTAB"])
-    ]
+    chip_headers = _chip_headers(hdus)
     plan = _plan(hdus, chip_headers)
     image = make_image(plan)
     image = replace(image, weight=np.ones_like(image.weight))
@@ -81,6 +79,29 @@ def _our_headers(hdus: fits.HDUList) -> dict[str, dict[str, Any]]:
         "CTX": _values(context_header(plan)),
         "HDRTAB": dict.fromkeys(write_hdrtab(plan.inputs, image, chip_headers).columns.names),
     }
+
+
+def _chip_headers(hdus: fits.HDUList) -> list[dict[str, Any]]:
+    """Return the rows of HDRTAB as they were meant.
+
+    The WFC3 product has numbers with their bytes reversed, and switches as 1 and 0, not as T and F.
+    """
+    is_reversed = hdus[0].header["INSTRUME"] == "WFC3"
+    rows = [
+        {name: _meant(value, is_reversed) for name, value in row.items()}
+        for row in read_hdrtab(hdus["HDRTAB"])
+    ]
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+def _meant(value: Any, is_reversed: bool) -> Any:
+    if isinstance(value, bytes):
+        return value in (b"T", b"\x01")
+    kind = {int: np.int64, float: np.float64}.get(type(value))
+    if kind is None or not is_reversed:
+        return value
+    number = kind(value).byteswap().item()
+    return None if np.isnan(number) else number
 
 
 def _plan(hdus: fits.HDUList, chip_headers: list[dict[str, Any]]) -> LayerPlan:

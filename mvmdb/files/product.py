@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mvmdb.errors import EmptyLayerError, GridMismatchError, NameFormatError, ProductFileError
 from mvmdb.files.cards import make_header
 from mvmdb.files.checks import Scalar
+from mvmdb.files.checksum import checksum_problems
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, read_hdrtab, write_hdrtab
 from mvmdb.files.header import BuildStamp, primary_header
@@ -48,8 +49,6 @@ _EXTENSIONS = {
     "HDRTAB": fits.BinTableHDU,
 }
 _OPTIONAL = "ERR"
-_SUM_WORDS = 1 << 22
-_ALL_ONES = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -206,18 +205,12 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
 
 
 def verify_product(path: Path) -> list[str]:
-    """Return what is wrong with a product file, by its structure and its own checksums; empty when sound.
-
-    Notes
-    -----
-    The 32-bit words of an HDU with a valid CHECKSUM add up to all ones in ones' complement arithmetic
-    (FITS standard 4.0, appendix J). Any change of a single byte shows, in headers and padding too.
-    """
+    """Return what is wrong with a product file, by its structure and its own checksums; empty when sound."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             with _open_product(path) as hdus:
-                problems = [problem for hdu in hdus for problem in _checksum_problems(path, hdu)]
+                problems = [problem for hdu in hdus for problem in checksum_problems(path, hdu)]
                 problems += _shape_problems(_product_header(hdus))
     except ProductFileError as error:
         return [str(error)]
@@ -375,27 +368,3 @@ def _shape_problems(header: ProductHeader) -> list[str]:
     if shapes["HDRTAB"][0] != n_inputs or not 0 < shapes["HDRTAB"][0] <= 32 * planes:
         problems.append(f"HDRTAB has {shapes['HDRTAB'][0]} rows, NDRIZIM is {n_inputs}, CTX {planes} planes")
     return problems
-
-
-def _checksum_problems(path: Path, hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> list[str]:
-    missing = [keyword for keyword in ("CHECKSUM", "DATASUM") if keyword not in hdu.header]
-    if missing:
-        return [f"{path}: {hdu.name} has no {' and no '.join(missing)}"]
-    span = hdu.fileinfo()
-    end = span["datLoc"] + span["datSpan"]
-    if _ones_complement_sum(path, span["hdrLoc"], end) == _ALL_ONES:
-        return []
-    return [f"{path}: {hdu.name} does not agree with its CHECKSUM (bytes {span['hdrLoc']} to {end})"]
-
-
-def _ones_complement_sum(path: Path, start: int, end: int) -> int:
-    """Return the 32-bit ones' complement sum of the big-endian words of a stretch of a file."""
-    total = 0
-    with path.open("rb") as file:
-        file.seek(start)
-        for offset in range(start, end, 4 * _SUM_WORDS):
-            words = np.fromfile(file, dtype=">u4", count=min(_SUM_WORDS, (end - offset) // 4))
-            total += int(words.sum(dtype=np.uint64))
-    while total > _ALL_ONES:
-        total = (total & _ALL_ONES) + (total >> 32)
-    return total

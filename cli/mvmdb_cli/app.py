@@ -10,7 +10,7 @@ from rich.markup import escape
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, exclusion, footprint, maps, parameters
+from mvmdb_cli import ask, build, coverage, database, demo, exclusion, footprint, maps, parameters, preview
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -34,6 +34,7 @@ app.add_typer(exclusion.exclusion_app, name="exclusion")
 app.command("provenance")(ask.provenance)
 app.add_typer(maps.map_app, name="map")
 app.command("moc")(maps.moc)
+app.command("preview")(preview.preview)
 app.command("demo")(demo.demo)
 
 

@@ -19,6 +19,7 @@ from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
 from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
+from mvmdb.pipeline.preview import PictureFile
 from mvmdb.records import DrizzleParameters, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
@@ -196,6 +197,7 @@ OUTPUTS = (
     Output("coverage", list[PositionDepthRow], "with --positions"),
     Output("coverage", CoveredArea, "with --area"),
     Output("provenance", list[ProvenanceRow]),
+    Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
     Output("db stop", ClusterStatus),

@@ -15,7 +15,7 @@ from astropy.io.fits.verify import VerifyWarning
 
 from mvmdb.errors import TooLargeError
 from mvmdb.files.checks import Scalar
-from mvmdb.records import LayerInput
+from mvmdb.records import InputStatistics, LayerImage, LayerInput
 
 ChipHeader = Mapping[str, Scalar]
 """Scalar keywords of PRIMARY and one SCI extension of an exposure."""
@@ -41,7 +41,12 @@ _NOTES = (
     "One row for each input chip, in the order of the context bits: the",
     "input of a row set bit CTXBIT (0 the lowest) of plane CTXPLANE (0 the",
     "first) of CTX. HAPEXPNAME and SHA256 are the name and the hash of the",
-    "uncompressed exposure file, EXTVER its SCI extension. The other columns",
+    "uncompressed exposure file, EXTVER its SCI extension. MDRIZSKY is the",
+    "sky that was subtracted, in the unit of the exposure and per its pixel",
+    "(MDRIZSKY__2, if it is there, what the header of the exposure says);",
+    "rates were multiplied by FLUXSCAL; SKYGROUP numbers the group in which",
+    "skies were matched (0: none); NPIXCONT counts pixels it contributed to;",
+    "DRZISCL is its pixel (arcsec), DRZCOEF its distortion. The other columns",
     "are keywords of its PRIMARY and SCI headers; NaN, TNULL or blank where",
     "an input has none.",
 )
@@ -53,13 +58,41 @@ def kept_keywords(chip_headers: Iterable[ChipHeader]) -> list[str]:
     return [keyword for keyword in every if keyword.strip() and not _LEFT_OUT.fullmatch(keyword)]
 
 
-def write_hdrtab(inputs: Sequence[LayerInput], chip_headers: Sequence[ChipHeader]) -> fits.BinTableHDU:
+def distortion(header: ChipHeader) -> str:
+    """Return which distortions a header describes, like ``SIP+NPOL+D2IM``; ``none`` for no distortion."""
+    kinds = {"SIP": "A_ORDER", "NPOL": "CPDIS1", "D2IM": "D2IMDIS"}
+    found = [kind for kind, start in kinds.items() if any(keyword.startswith(start) for keyword in header)]
+    return "+".join(found) or "none"
+
+
+def sky_in_input_units(inputs: Sequence[LayerInput], image: LayerImage) -> list[float]:
+    """Return the level that was subtracted from each chip, in the unit of its file and per its pixel."""
+    return [
+        statistics.sky_e_per_s_arcsec2
+        * chip.file.pixel_scale_arcsec**2
+        / statistics.flux_scale
+        / (chip.file.gain_e_per_dn if chip.file.bunit.startswith("COUNTS") else 1.0)
+        * (1.0 if chip.file.bunit.endswith("/S") else chip.exptime_s)
+        for chip, statistics in zip(inputs, _statistics(inputs, image), strict=True)
+    ]
+
+
+def _statistics(inputs: Sequence[LayerInput], image: LayerImage) -> list[InputStatistics]:
+    known = {statistics.context_index: statistics for statistics in image.inputs}
+    return [known.get(chip.context_index, InputStatistics(chip.context_index, 0)) for chip in inputs]
+
+
+def write_hdrtab(
+    inputs: Sequence[LayerInput], image: LayerImage, chip_headers: Sequence[ChipHeader]
+) -> fits.BinTableHDU:
     """Return the HDRTAB extension.
 
     Parameters
     ----------
     inputs
         Chips in the order of their context bits.
+    image
+        What was done to them.
     chip_headers
         Header of each chip, in the same order.
 
@@ -74,10 +107,10 @@ def write_hdrtab(inputs: Sequence[LayerInput], chip_headers: Sequence[ChipHeader
     TooLargeError
         More than 999 columns, the limit of a FITS table.
     """
-    fixed = _fixed_columns(inputs, chip_headers)
+    fixed = _fixed_columns(inputs, image, chip_headers)
     columns = dict(fixed)
     for keyword in kept_keywords(chip_headers):
-        if keyword not in fixed:
+        if keyword not in fixed or keyword == "MDRIZSKY":
             columns[_legal_name(keyword, columns)] = [header.get(keyword) for header in chip_headers]
     if len(columns) > MAX_COLUMNS:
         raise TooLargeError(
@@ -109,8 +142,9 @@ def read_hdrtab(table: fits.BinTableHDU) -> tuple[dict[str, Scalar | None], ...]
 
 
 def _fixed_columns(
-    inputs: Sequence[LayerInput], chip_headers: Sequence[ChipHeader]
+    inputs: Sequence[LayerInput], image: LayerImage, chip_headers: Sequence[ChipHeader]
 ) -> dict[str, list[Scalar | None]]:
+    statistics = _statistics(inputs, image)
     return {
         "ROOTNAME": [chip.rootname for chip in inputs],
         "HAPEXPNAME": [PurePath(chip.file.path).name for chip in inputs],
@@ -122,6 +156,12 @@ def _fixed_columns(
             header.get("IPPPSSOO", chip.rootname) for chip, header in zip(inputs, chip_headers, strict=True)
         ],
         "WCSNAME": [chip.wcsname for chip in inputs],
+        "MDRIZSKY": list(sky_in_input_units(inputs, image)),
+        "FLUXSCAL": [item.flux_scale for item in statistics],
+        "SKYGROUP": [item.sky_group for item in statistics],
+        "NPIXCONT": [item.n_pixels_contributed for item in statistics],
+        "DRZISCL": [chip.file.pixel_scale_arcsec for chip in inputs],
+        "DRZCOEF": [distortion(header) for header in chip_headers],
         "SHA256": [chip.file_sha256 for chip in inputs],
     }
 

@@ -5,29 +5,33 @@ from __future__ import annotations
 import math
 import textwrap
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime
 
 from astropy.io import fits
 
+from mvmdb.files.cards import COMMON, MULTIPLE, HeaderCard, common_value, iso_date, make_header
 from mvmdb.files.checks import Scalar
+from mvmdb.files.drizzle_cards import MOST_CHIPS, drizzle_cards
 from mvmdb.files.hdrtab import ChipHeader, kept_keywords
-from mvmdb.records import LayerInput, LayerPlan, LayerStatistics
+from mvmdb.files.header_rules import blended_cards, rule_lines
+from mvmdb.records import (
+    FootprintStatistics,
+    LayerImage,
+    LayerInput,
+    LayerPlan,
+    LayerStatistics,
+    Preparation,
+)
 
-MULTIPLE = "MULTIPLE"
-"""Stands for a keyword on which the inputs disagree."""
-
-_CARD_LENGTH = 80
 _HISTORY_LENGTH = 72
 _LONGEST_TEXT = 68
-_MJD_ZERO = datetime(1858, 11, 17)
 # Rules that HISTORY states, to be read after a keyword.
-_COMMON = "value common to all inputs, else MULTIPLE"
 _ANY = "T when any input is simulated"
 _PROPOSALS = "integer when there is one; else a list, MULTIPLE if too long"
 _SEEN = "pixels with positive WHT over all pixels of the full SkyCell"
+_OUTLINES = "pixels inside an outline over all pixels of the full SkyCell"
 _CHIPS = "each chip counts as one exposure"
 _RECIPE = "equal values mean equal inputs, extent, parameters and engine"
 
@@ -59,115 +63,55 @@ class BuildStamp:
         return utc.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-class HeaderCard(NamedTuple):
-    """A keyword; left out where the value is None."""
-
-    keyword: str
-    value: Scalar | None
-    comment: str
-    rule: str = ""
-    """How the value came about, for HISTORY."""
-
-
 def primary_header(
-    plan: LayerPlan, statistics: LayerStatistics, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
+    plan: LayerPlan,
+    image: LayerImage,
+    chip_headers: Sequence[ChipHeader],
+    stamp: BuildStamp,
+    science: Sequence[HeaderCard],
 ) -> fits.Header:
     """Return the PRIMARY header.
 
     Parameters
     ----------
-    plan, statistics, stamp
+    plan, image, stamp
         What was built, what came out, and by which build.
     chip_headers
         Headers of the inputs, in their order.
+    science
+        Cards of SCI, whose rules HISTORY states as well.
 
     Notes
     -----
     Keywords that belong to one exposure (IPPPSSOO, ASN_ID, calibration switches ...) are not here but
     in HDRTAB; HISTORY lists them (multivisit_products.rst, "MVM-specific keywords").
     """
-    cards = [
-        *_identity_cards(plan, chip_headers, stamp),
+    made = [
+        *_identity_cards(plan, image, chip_headers, stamp),
         *_exposure_cards(plan.inputs),
         *_proposal_cards(chip_headers),
-        *_statistics_cards(plan, statistics),
+        *_statistics_cards(plan, image.statistics),
+        *_footprint_cards(image.footprints),
+        *_preparation_cards(image.preparation),
         *_recipe_cards(plan, stamp),
     ]
-    header = fits.Header([_fits_card(card) for card in cards if card.value is not None])
-    here = {*header, *science_header(plan, chip_headers)}
-    gone = [keyword for keyword in kept_keywords(chip_headers) if keyword not in here]
-    for line in _history_lines(plan, stamp, cards, gone):
+    names = {card.keyword for card in made}
+    blended = blended_cards("PRIMARY", plan.inputs, chip_headers)
+    cards = [*made, *(card for card in blended if card.keyword not in names)]
+    header = make_header([*cards, *drizzle_cards(plan, chip_headers)])
+    for line in _history_lines(plan, stamp, cards, science, chip_headers):
         header.add_history(line)
     return header
 
 
-def science_header(plan: LayerPlan, chip_headers: Sequence[ChipHeader]) -> fits.Header:
-    """Return the SCI header: electrons per second, with the photometric calibration of the inputs."""
-    cards = [
-        *_extension_cards("SCI", "ELECTRONS/S", "electrons per second in an output pixel"),
-        *_wcs_cards(plan),
-        *_photometry_cards(plan, chip_headers),
-    ]
-    return _header(cards)
-
-
-def weight_header(plan: LayerPlan) -> fits.Header:
-    """Return the WHT header.
-
-    Notes
-    -----
-    The weight is an exposure time multiplied by a ratio of areas, hence seconds. The reference calls
-    it UNITLESS, which hides this and is no unit of the FITS standard; ``s`` is one.
-    """
-    return _header(
-        [*_extension_cards("WHT", "s", "exposure time x (output / input area)"), *_wcs_cards(plan)]
-    )
-
-
-def context_header(plan: LayerPlan) -> fits.Header:
-    """Return the CTX header; UNITLESS as in the reference, since bits have no unit."""
-    cards = [*_extension_cards("CTX", "UNITLESS", "each bit is an input"), *_wcs_cards(plan)]
-    header = _header(cards)
-    header.add_comment("Bit k (0 the lowest) of plane p (0 the first) is set where the input of")
-    header.add_comment("row 32 p + k (0 the first) of HDRTAB contributed.")
-    return header
-
-
-def common_value(values: Iterable[Scalar | None]) -> Scalar | None:
-    """Return what all agree on, else ``MULTIPLE``; None where nobody says anything."""
-    distinct = {value.strip() if isinstance(value, str) else value for value in values}
-    return distinct.pop() if len(distinct) == 1 else (MULTIPLE if distinct else None)
-
-
-def iso_date(mjd: float) -> str:
-    """Return a modified Julian date as ISO 8601 to the millisecond."""
-    moment = _MJD_ZERO + timedelta(milliseconds=round(mjd * 86_400_000))
-    return moment.isoformat(timespec="milliseconds")
-
-
-def _header(cards: Iterable[HeaderCard]) -> fits.Header:
-    return fits.Header([_fits_card(card) for card in cards if card.value is not None])
-
-
-def _fits_card(card: HeaderCard) -> fits.Card:
-    """Return the card; the comment stays away where the value leaves no room for it."""
-    value = card.value
-    if isinstance(value, str):
-        value = value.encode("ascii", "replace").decode()
-    elif isinstance(value, float) and not math.isfinite(value):
-        value = None  # FITS headers have no NaN: the keyword stays, undefined
-    room = _CARD_LENGTH - len(str(fits.Card(card.keyword, value)).rstrip()) - len(" / ")
-    return fits.Card(card.keyword, value, card.comment if len(card.comment) <= room else "")
-
-
 def _identity_cards(
-    plan: LayerPlan, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
+    plan: LayerPlan, image: LayerImage, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
 ) -> list[HeaderCard]:
     layer = plan.layer
     simulated = any(header.get("SIMULATE") is True for header in chip_headers)
     return [
         HeaderCard("EXTEND", True, "the file has extensions"),
-        HeaderCard("NEXTEND", 4, "number of extensions"),
+        HeaderCard("NEXTEND", 4 if image.error is None else 5, "number of extensions"),
         HeaderCard("DATE", stamp.date, "when the file was written (UTC)"),
         HeaderCard("FILENAME", str(plan.product_name), "name of the file"),
         HeaderCard("ROOTNAME", plan.product_name.stem, "name of the layer"),
@@ -176,9 +120,11 @@ def _identity_cards(
         HeaderCard("DETECTOR", layer.detector.upper(), "detector"),
         HeaderCard("FILTER", layer.filter.upper().replace("-", ";"), "filter", "from the layer"),
         *(
-            HeaderCard(keyword, common_value(h.get(keyword) for h in chip_headers), "filter wheel", _COMMON)
+            HeaderCard(keyword, common_value(h.get(keyword) for h in chip_headers), "filter wheel", COMMON)
             for keyword in _FILTER_KEYWORDS.get(layer.instrument, ())
         ),
+        HeaderCard("ASN_MTYP", "PROD-DTH", "made from dithered exposures"),
+        HeaderCard("PROD_VER", f"mvmdb {stamp.versions['mvmdb']}", "software that made the product"),
         HeaderCard("HAPLEVEL", 4, "product level: multi-visit mosaic"),
         HeaderCard("SIMULATE", True if simulated else None, "SIMULATED data, not an observation", _ANY),
         HeaderCard("EQUINOX", 2000.0, "equinox of the coordinates"),
@@ -208,9 +154,11 @@ def _exposure_cards(inputs: Sequence[LayerInput]) -> list[HeaderCard]:
 
 def _proposal_cards(chip_headers: Sequence[ChipHeader]) -> list[HeaderCard]:
     target = common_value(header.get("TARGNAME") for header in chip_headers)
+    investigator = common_value(header.get("PR_INV_L") for header in chip_headers)
     return [
         HeaderCard("PROPOSID", _proposals(chip_headers), "proposal of the exposures", _PROPOSALS),
-        HeaderCard("TARGNAME", target, "target of the exposures", _COMMON),
+        HeaderCard("TARGNAME", target, "target of the exposures", COMMON),
+        HeaderCard("PINAME", investigator, "principal investigator", COMMON),
     ]
 
 
@@ -241,6 +189,30 @@ def _statistics_cards(plan: LayerPlan, statistics: LayerStatistics) -> list[Head
     ]
 
 
+def _footprint_cards(footprints: FootprintStatistics | None) -> list[HeaderCard]:
+    """Return the statistics as the reference takes them: from outlines, whether the data are good or not."""
+    if footprints is None:
+        return []
+    mean_n, median_n = footprints.mean_n_exposures, footprints.median_n_exposures
+    return [
+        HeaderCard(
+            "FPTFRAC", footprints.coverage_fraction, "NPIXFRAC by the outlines of the chips", _OUTLINES
+        ),
+        HeaderCard("FPTMEXPT", footprints.mean_exptime_s, "MEANEXPT by the outlines (s)"),
+        HeaderCard("FPTMDEXP", footprints.median_exptime_s, "MEDEXPT by the outlines (s)"),
+        HeaderCard("FPTMNEXP", mean_n, "MEANNEXP by the outlines", _CHIPS),
+        HeaderCard("FPTMDNEX", median_n, "MEDNEXP by the outlines", _CHIPS),
+    ]
+
+
+def _preparation_cards(preparation: Preparation) -> list[HeaderCard]:
+    return [
+        HeaderCard("MVMSKY", preparation.sky, "matching of the sky"),
+        HeaderCard("MVMSKYGR", preparation.n_sky_groups, "groups of matched exposures"),
+        HeaderCard("MVMEQUAL", preparation.equalisation, "equalisation of sensitivities"),
+    ]
+
+
 def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
     how = plan.parameters
     return [
@@ -249,7 +221,12 @@ def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
         HeaderCard("DRZWTYPE", how.weighting, "drizzle: kind of weight"),
         HeaderCard("DRZBITS", how.good_bits, "drizzle: DQ bits that do not reject a pixel"),
         HeaderCard("DRZMAPER", how.mapping_error_pix, "drizzle: largest mapping error (pixel)"),
+        HeaderCard("DRZSKY", how.sky, "drizzle: matching of the sky asked for"),
+        HeaderCard("DRZSKYZ", how.sky_zero, "drizzle: level that matching leaves"),
+        HeaderCard("DRZEQUAL", how.equalise, "drizzle: equalisation asked for"),
+        HeaderCard("DRZERR", how.error, "drizzle: errors propagated"),
         HeaderCard("DRZSCALE", plan.grid.scale_arcsec, "drizzle: output pixel scale (arcsec)"),
+        HeaderCard("MVMPARAM", plan.parameter_set, "set of parameters, and what was changed"),
         HeaderCard("MVMSELEC", plan.selection, "rule that selected the exposures"),
         HeaderCard("MVMBUILD", stamp.build_id, "UUID of the build"),
         HeaderCard("MVMRECIP", plan.recipe_sha256()[:16], "recipe: start of its SHA-256", _RECIPE),
@@ -258,88 +235,25 @@ def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
     ]
 
 
-def _extension_cards(name: str, unit: str, meaning: str) -> list[HeaderCard]:
-    return [
-        HeaderCard("INHERIT", True, "inherit the primary header"),
-        HeaderCard("EXTNAME", name, "extension name"),
-        HeaderCard("EXTVER", 1, "extension version"),
-        HeaderCard("BUNIT", unit, meaning),
-    ]
-
-
-def _wcs_cards(plan: LayerPlan) -> list[HeaderCard]:
-    """Return the WCS of the subarray, as the document prints it.
-
-    LTV and LTM follow IRAF: pixel here = LTM x pixel of the full skycell at this scale + LTV, both
-    counted from 1. So LTV is minus the 0-based corner of the subarray.
-    """
-    grid, box = plan.grid, plan.box
-    return [
-        HeaderCard("WCSAXES", 2, "number of coordinate axes"),
-        HeaderCard("WCSNAME", common_value(chip.wcsname for chip in plan.inputs), "solution of the inputs"),
-        HeaderCard("CTYPE1", "RA---TAN", "right ascension, tangent plane"),
-        HeaderCard("CTYPE2", "DEC--TAN", "declination, tangent plane"),
-        HeaderCard("CUNIT1", "deg", "unit of CRVAL1"),
-        HeaderCard("CUNIT2", "deg", "unit of CRVAL2"),
-        HeaderCard("CRVAL1", grid.crval_ra_deg, "tangent point, right ascension (deg)"),
-        HeaderCard("CRVAL2", grid.crval_dec_deg, "tangent point, declination (deg)"),
-        HeaderCard("CRPIX1", grid.crpix_x, "pixel of the tangent point, x from 1"),
-        HeaderCard("CRPIX2", grid.crpix_y, "pixel of the tangent point, y from 1"),
-        HeaderCard("CD1_1", -grid.cd_deg, "degrees per pixel: x grows to the west"),
-        HeaderCard("CD1_2", 0.0, ""),
-        HeaderCard("CD2_1", 0.0, ""),
-        HeaderCard("CD2_2", grid.cd_deg, "degrees per pixel: y grows to the north"),
-        HeaderCard("RADESYS", "ICRS", "reference frame"),
-        HeaderCard("EQUINOX", 2000.0, "equinox of the coordinates"),
-        HeaderCard("ORIENTAT", 0.0, "position angle of the y axis (deg)"),
-        HeaderCard("LTV1", float(-box.x0), "x here = x in the full SkyCell + LTV1"),
-        HeaderCard("LTV2", float(-box.y0), "y here = y in the full SkyCell + LTV2"),
-        HeaderCard("LTM1_1", 1.0, "sampling relative to the SkyCell in x"),
-        HeaderCard("LTM2_2", 1.0, "sampling relative to the SkyCell in y"),
-    ]
-
-
-def _photometry_cards(plan: LayerPlan, chip_headers: Sequence[ChipHeader]) -> list[HeaderCard]:
-    """Return the calibration, where every input has one."""
-    # Only WFPC2 states PHOTFLAM per count; the pixels of a product are electrons.
-    gains = [chip.file.gain_e_per_dn if plan.layer.instrument == "wfpc2" else 1.0 for chip in plan.inputs]
-    flams = [_positive(h.get("PHOTFLAM"), gain) for h, gain in zip(chip_headers, gains, strict=True)]
-    plams = [_positive(header.get("PHOTPLAM"), 1.0) for header in chip_headers]
-    # WFPC2 separates the words by commas.
-    modes = [str(header.get("PHOTMODE", "")).replace(",", " ").split() for header in chip_headers]
-    shared = [word for word in modes[0] if all(word in mode for mode in modes)]
-    return [
-        HeaderCard("PHOTFLAM", _mean(flams), "mean over chips, erg/s/cm2/A per e-/s"),
-        HeaderCard("PHOTPLAM", _mean(plams), "mean over chips, pivot wavelength (A)"),
-        HeaderCard("PHOTMODE", " ".join(shared) or None, "words common to all chips"),
-    ]
-
-
-def _positive(value: Scalar | None, divisor: float) -> float | None:
-    """Return the quotient; None for what is no calibration (absent, text, zero)."""
-    return value / divisor if isinstance(value, int | float) and value > 0 else None
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known and len(known) == len(values) else None
-
-
 def _history_lines(
-    plan: LayerPlan, stamp: BuildStamp, cards: Sequence[HeaderCard], gone: Sequence[str]
+    plan: LayerPlan,
+    stamp: BuildStamp,
+    cards: Sequence[HeaderCard],
+    science: Sequence[HeaderCard],
+    chip_headers: Sequence[ChipHeader],
 ) -> list[str]:
-    rules = [f"  {card.keyword:<8} {card.rule}" for card in cards if card.rule and card.value is not None]
     versions = ", ".join(f"{name} {version}" for name, version in stamp.versions.items())
+    here = {card.keyword for card in (*cards, *science) if card.value is not None}
+    gone = [keyword for keyword in kept_keywords(chip_headers) if keyword not in here]
+    beyond = len(plan.inputs) - MOST_CHIPS
     texts = [
         "Rules by which mvmdb made keywords of this header:",
-        *rules,
-        "Rules by which it made keywords of the extensions:",
-        f"  WCSNAME  {_COMMON}",
-        "  PHOTFLAM mean over chips, per electron, if all of them have it",
-        "  PHOTPLAM mean over chips, if all of them have it",
-        "  PHOTMODE words common to all chips",
+        *rule_lines(cards),
+        "Rules by which it made keywords of SCI:",
+        *rule_lines(science),
         f"Written with {versions}.",
         f"Pixels computed by {plan.engine}.",
+        *([f"The last {beyond} chips have no D keywords but rows of HDRTAB."] if beyond > 0 else []),
         "Other keywords of the inputs, which HDRTAB has for each chip:",
         "  " + " ".join(gone),
     ]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.visualization import AsinhStretch, make_lupton_rgb
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from mvmdb.files.avm import XMP_KEYWORD, PictureTags, avm_packet
+from mvmdb.sky.binning import binned_grid
+from mvmdb.sky.grid import TanGrid
 
 Floats = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -20,7 +26,14 @@ _LUPTON_STRETCH = 0.1
 _LUPTON_Q = 8.0
 
 
-def write_preview(path_png: Path, science: Floats, *, max_side_pix: int = 1200) -> None:
+def write_preview(
+    path_png: Path,
+    science: Floats,
+    *,
+    grid: TanGrid | None = None,
+    tags: PictureTags | None = None,
+    max_side_pix: int = 1200,
+) -> None:
     """Write a grey picture of a layer.
 
     Parameters
@@ -29,6 +42,8 @@ def write_preview(path_png: Path, science: Floats, *, max_side_pix: int = 1200) 
         File to write; appears only when complete.
     science
         Array ``(ny, nx)`` with north up and x growing to the west, as in a product; NaN is transparent.
+    grid, tags
+        Grid of the array and what it shows; with both the picture has AVM tags.
     max_side_pix
         Longest side of the picture; larger arrays are averaged over square blocks.
 
@@ -43,11 +58,19 @@ def write_preview(path_png: Path, science: Floats, *, max_side_pix: int = 1200) 
     black = sky - _BLACK_SIGMA * sigma
     grey = np.clip((np.where(seen, binned, black) - black) / (white - black), 0, 1)
     stretch = AsinhStretch(min(1.0, _ASINH_SOFTENING_SIGMA * sigma / (white - black)) or 1.0)
-    _write_png(path_png, np.round(255 * stretch(grey)).astype(np.uint8)[..., np.newaxis], seen)
+    packet = _packet(grid, tags, science.shape, max_side_pix)
+    _write_png(path_png, np.round(255 * stretch(grey)).astype(np.uint8)[..., np.newaxis], seen, packet)
 
 
 def write_colour(
-    path_png: Path, red: Floats, green: Floats, blue: Floats, *, max_side_pix: int = 1200
+    path_png: Path,
+    red: Floats,
+    green: Floats,
+    blue: Floats,
+    *,
+    grids: Sequence[TanGrid] = (),
+    tags: PictureTags | None = None,
+    max_side_pix: int = 1200,
 ) -> None:
     """Write a colour picture of three layers of one skycell.
 
@@ -60,6 +83,8 @@ def write_colour(
         to the shortest wavelength. Coarse arrays are stretched to the finest, so their registration is
         good to one coarse pixel. A pixel is transparent where all three are NaN; a channel
         that is NaN where another is not takes the mean of the others: grey says that the colour is unknown.
+    grids, tags
+        Grids of the three arrays and what they show; with both the picture has AVM tags.
     max_side_pix
         Longest side of the picture.
 
@@ -69,13 +94,21 @@ def write_colour(
     three alike, which keeps the colour of bright sources (Lupton et al. 2004, PASP 116, 133).
     """
     averaged = [block_average(channel, max_side_pix) for channel in (red, green, blue)]
-    shape = max((channel.shape for channel in averaged), key=lambda shape: shape[0] * shape[1])
+    largest = max(range(3), key=lambda index: averaged[index].size)
+    shape = averaged[largest].shape
     channels = [_resampled(channel, shape) for channel in averaged]
     seen = np.logical_or.reduce([np.isfinite(channel) for channel in channels])
     scaled = _filled([_scaled(channel) for channel in channels])
     with np.errstate(invalid="ignore"):  # astropy divides 0 by 0 where there is no light
         colour: Picture = make_lupton_rgb(*scaled, stretch=_LUPTON_STRETCH, Q=_LUPTON_Q)
-    _write_png(path_png, colour, seen)
+    grid = grids[largest] if grids else None
+    finest = (red, green, blue)[largest]
+    _write_png(path_png, colour, seen, _packet(grid, tags, finest.shape, max_side_pix))
+
+
+def block_side(shape: tuple[int, ...], max_side_pix: int) -> int:
+    """Return the side of the square blocks that make no side of an image longer than asked."""
+    return -(-max(shape) // max_side_pix)
 
 
 def block_average(image: Floats, max_side_pix: int) -> NDArray[np.float64]:
@@ -94,7 +127,7 @@ def block_average(image: Floats, max_side_pix: int) -> NDArray[np.float64]:
         Blocks at the upper edges may hold fewer pixels; NaN where a block holds no finite one.
     """
     ny, nx = image.shape
-    side = -(-max(ny, nx) // max_side_pix)
+    side = block_side(image.shape, max_side_pix)
     starts = np.arange(0, nx, side)
     averaged = np.empty((-(-ny // side), len(starts)))
     for row in range(len(averaged)):
@@ -147,11 +180,22 @@ def _resampled(image: Floats, shape: tuple[int, ...]) -> Floats:
     return stretched
 
 
-def _write_png(path: Path, picture: Picture, seen: NDArray[np.bool_]) -> None:
-    """Write channels (last axis) and transparency; row 0 of the arrays is the southern one."""
+def _packet(
+    grid: TanGrid | None, tags: PictureTags | None, shape: tuple[int, ...], max_side_pix: int
+) -> bytes | None:
+    if grid is None or tags is None:
+        return None
+    return avm_packet(tags, binned_grid(grid, block_side(shape, max_side_pix)))
+
+
+def _write_png(path: Path, picture: Picture, seen: NDArray[np.bool_], packet: bytes | None) -> None:
+    """Write channels (last axis), transparency and tags; row 0 of the arrays is the southern one."""
     alpha = np.where(seen, 255, 0).astype(np.uint8)[..., np.newaxis]
     shown = np.where(seen[..., np.newaxis], picture, 0).astype(np.uint8)
     pixels = np.ascontiguousarray(np.concatenate([shown, alpha], axis=-1)[::-1])
     temporary = path.with_name(f".{path.name}.part")
-    Image.fromarray(pixels).save(temporary, format="PNG", optimize=True)
+    tags = PngInfo()
+    if packet is not None:
+        tags.add_itxt(XMP_KEYWORD, packet.decode())
+    Image.fromarray(pixels).save(temporary, format="PNG", optimize=True, pnginfo=tags)
     temporary.replace(path)

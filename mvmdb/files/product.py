@@ -16,9 +16,12 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.errors import EmptyLayerError, GridMismatchError, NameFormatError, ProductFileError
+from mvmdb.files.cards import make_header
 from mvmdb.files.checks import Scalar
+from mvmdb.files.checksum import checksum_problems
+from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, read_hdrtab, write_hdrtab
-from mvmdb.files.header import BuildStamp, context_header, primary_header, science_header, weight_header
+from mvmdb.files.header import BuildStamp, primary_header
 from mvmdb.names import ProductName
 from mvmdb.records import LayerImage, LayerPlan, PublishedFile
 
@@ -41,11 +44,11 @@ _EXTENSIONS = {
     "PRIMARY": fits.PrimaryHDU,
     "SCI": fits.ImageHDU,
     "WHT": fits.ImageHDU,
+    "ERR": fits.ImageHDU,
     "CTX": fits.ImageHDU,
     "HDRTAB": fits.BinTableHDU,
 }
-_SUM_WORDS = 1 << 22
-_ALL_ONES = 0xFFFFFFFF
+_OPTIONAL = "ERR"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class ProductHeader:
     history: tuple[str, ...]
     shapes: Mapping[str, tuple[int, ...]]
     """Array shape by EXTNAME; HDRTAB as (rows, columns)."""
+    science: Mapping[str, Scalar]
+    """SCI keywords with a value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,8 @@ class Product:
     """``(n_planes, ny, nx)``, whether or not the file has a third axis."""
     inputs: tuple[Mapping[str, Scalar | None], ...]
     """Rows of HDRTAB."""
+    error: NDArray[np.float32] | None = None
+    """None where the product has no ERR."""
 
 
 def stage_product(
@@ -180,6 +187,7 @@ def read_product(path: Path) -> Product:
             hdus["WHT"].data.astype(np.float32),
             context.reshape(-1, *context.shape[-2:]),
             read_hdrtab(hdus["HDRTAB"]),
+            hdus["ERR"].data.astype(np.float32) if "ERR" in hdus else None,
         )
 
 
@@ -197,18 +205,12 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
 
 
 def verify_product(path: Path) -> list[str]:
-    """Return what is wrong with a product file, by its structure and its own checksums; empty when sound.
-
-    Notes
-    -----
-    The 32-bit words of an HDU with a valid CHECKSUM add up to all ones in ones' complement arithmetic
-    (FITS standard 4.0, appendix J). Any change of a single byte shows, in headers and padding too.
-    """
+    """Return what is wrong with a product file, by its structure and its own checksums; empty when sound."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             with _open_product(path) as hdus:
-                problems = [problem for hdu in hdus for problem in _checksum_problems(path, hdu)]
+                problems = [problem for hdu in hdus for problem in checksum_problems(path, hdu)]
                 problems += _shape_problems(_product_header(hdus))
     except ProductFileError as error:
         return [str(error)]
@@ -221,6 +223,8 @@ def _check_shapes(plan: LayerPlan, image: LayerImage) -> None:
         raise EmptyLayerError(f"{plan.product_name} has no inputs")
     shape = plan.grid.shape
     expected = {"science": shape, "weight": shape, "context": (plan.n_context_planes, *shape)}
+    if image.error is not None:
+        expected["error"] = shape
     for name, wanted in expected.items():
         found = getattr(image, name).shape
         if found != wanted:
@@ -234,19 +238,27 @@ def _extensions(
     weight = np.ascontiguousarray(image.weight, dtype=np.float32)
     planes = np.ascontiguousarray(image.context, dtype=np.int32)
     context = planes[0] if len(planes) == 1 else planes
+    cards = science_cards(plan, image, chip_headers)
     hdus = fits.HDUList(
         [
-            fits.PrimaryHDU(header=primary_header(plan, image.statistics, chip_headers, stamp)),
-            fits.ImageHDU(science, science_header(plan, chip_headers)),
+            fits.PrimaryHDU(header=primary_header(plan, image, chip_headers, stamp, cards)),
+            fits.ImageHDU(science, make_header(cards)),
             fits.ImageHDU(weight, weight_header(plan)),
+            *_error_extensions(plan, image),
             fits.ImageHDU(context, context_header(plan)),
-            write_hdrtab(plan.inputs, chip_headers),
+            write_hdrtab(plan.inputs, image, chip_headers),
         ]
     )
     for hdu in hdus:
         # The comment is the time of the build, not of this moment, so that equal builds give equal files.
         hdu.add_checksum(when=stamp.date)
     return hdus
+
+
+def _error_extensions(plan: LayerPlan, image: LayerImage) -> list[fits.ImageHDU]:
+    if image.error is None:
+        return []
+    return [fits.ImageHDU(np.ascontiguousarray(image.error, dtype=np.float32), error_header(plan))]
 
 
 class _HashingStream:
@@ -316,9 +328,11 @@ def _open_product(path: Path) -> Iterator[fits.HDUList]:
         # Opened here, because astropy leaves a file open that it cannot parse.
         with path.open("rb") as file, fits.open(file, memmap=True, lazy_load_hdus=False) as hdus:
             found = [(hdu.name, type(hdu)) for hdu in hdus]
-            if found != list(_EXTENSIONS.items()):
+            plain = [item for item in _EXTENSIONS.items() if item[0] != _OPTIONAL]
+            if found not in (plain, list(_EXTENSIONS.items())):
                 names = ", ".join(f"{name} ({kind.__name__})" for name, kind in found)
-                raise ProductFileError(str(path), f"holds {names}; a product {', '.join(_EXTENSIONS)}")
+                wanted = ", ".join(_EXTENSIONS).replace(_OPTIONAL, f"{_OPTIONAL} (optional)")
+                raise ProductFileError(str(path), f"holds {names}; a product {wanted}")
             yield hdus
     except ProductFileError:
         raise
@@ -329,44 +343,28 @@ def _open_product(path: Path) -> Iterator[fits.HDUList]:
 
 def _product_header(hdus: fits.HDUList) -> ProductHeader:
     primary = hdus["PRIMARY"].header
-    keywords = {key: value for key, value in primary.items() if isinstance(value, str | int | float)}
-    shapes = {name: tuple(hdus[name].shape) for name in ("SCI", "WHT", "CTX")}
+    keywords, science = (_with_values(hdus[name].header) for name in ("PRIMARY", "SCI"))
+    shapes = {name: tuple(hdus[name].shape) for name in ("SCI", "WHT", "ERR", "CTX") if name in hdus}
     table = hdus["HDRTAB"].header
     shapes["HDRTAB"] = (table["NAXIS2"], table["TFIELDS"])
-    keywords.pop("HISTORY", None)
-    return ProductHeader(keywords, tuple(primary.get("HISTORY", ())), shapes)
+    return ProductHeader(keywords, tuple(primary.get("HISTORY", ())), shapes, science)
+
+
+def _with_values(header: fits.Header) -> dict[str, Scalar]:
+    values = header.items()
+    return {key: value for key, value in values if key != "HISTORY" and isinstance(value, str | int | float)}
 
 
 def _shape_problems(header: ProductHeader) -> list[str]:
     shapes, n_inputs = header.shapes, header.keywords.get("NDRIZIM")
     planes = shapes["CTX"][0] if len(shapes["CTX"]) > 2 else 1
     problems = []
-    if not shapes["SCI"] == shapes["WHT"] == shapes["CTX"][-2:]:
-        problems.append(f"SCI, WHT and CTX differ in shape: {dict(shapes)}")
+    if len({shape[-2:] for name, shape in shapes.items() if name != "HDRTAB"}) > 1:
+        problems.append(f"the images differ in shape: {dict(shapes)}")
+    if header.keywords.get("NEXTEND") != len(shapes):
+        problems.append(
+            f"NEXTEND is {header.keywords.get('NEXTEND')}, the extensions are {', '.join(shapes)}"
+        )
     if shapes["HDRTAB"][0] != n_inputs or not 0 < shapes["HDRTAB"][0] <= 32 * planes:
         problems.append(f"HDRTAB has {shapes['HDRTAB'][0]} rows, NDRIZIM is {n_inputs}, CTX {planes} planes")
     return problems
-
-
-def _checksum_problems(path: Path, hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> list[str]:
-    missing = [keyword for keyword in ("CHECKSUM", "DATASUM") if keyword not in hdu.header]
-    if missing:
-        return [f"{path}: {hdu.name} has no {' and no '.join(missing)}"]
-    span = hdu.fileinfo()
-    end = span["datLoc"] + span["datSpan"]
-    if _ones_complement_sum(path, span["hdrLoc"], end) == _ALL_ONES:
-        return []
-    return [f"{path}: {hdu.name} does not agree with its CHECKSUM (bytes {span['hdrLoc']} to {end})"]
-
-
-def _ones_complement_sum(path: Path, start: int, end: int) -> int:
-    """Return the 32-bit ones' complement sum of the big-endian words of a stretch of a file."""
-    total = 0
-    with path.open("rb") as file:
-        file.seek(start)
-        for offset in range(start, end, 4 * _SUM_WORDS):
-            words = np.fromfile(file, dtype=">u4", count=min(_SUM_WORDS, (end - offset) // 4))
-            total += int(words.sum(dtype=np.uint64))
-    while total > _ALL_ONES:
-        total = (total & _ALL_ONES) + (total >> 32)
-    return total

@@ -13,14 +13,10 @@ from mvmdb.catalog.exposures import list_exposures
 from mvmdb.catalog.layers import LayerRow, list_layers
 from mvmdb.catalog.products import ProductRow, list_products
 from mvmdb.errors import ConflictError
-from mvmdb.files.preview import write_colour, write_preview
-from mvmdb.files.product import science_array
 from mvmdb.names import SkycellName
+from mvmdb.pipeline import preview
 from mvmdb.simulate.exposure import simulate_programme
 from mvmdb.simulate.field import DEMO_SKYCELL, demo_centre_deg, demo_programme, demo_scene
-
-COLOUR_LAYERS = ("wfc3_ir_f160w", "acs_wfc_f775w", "wfc3_uvis_f475w")
-"""Red, green and blue of the colour picture: from the longest to the shortest wavelength."""
 
 
 @dataclass(frozen=True)
@@ -99,27 +95,5 @@ def demo_position_deg() -> tuple[float, float]:
 
 def draw_pictures(products: Sequence[ProductRow], setting: DemoSetting) -> Iterator[Path]:
     """Write a PNG of every product and one in colour; yield each; pictures newer than their product stay."""
-    setting.pictures_dir.mkdir(parents=True, exist_ok=True)
-    for product in products:
-        picture = setting.pictures_dir / f"{Path(product.product).stem}.png"
-        if _is_older(picture, [product]):
-            with science_array(Path(product.file_path)) as science:
-                write_preview(picture, science)
-        yield picture
-    by_layer = {product.layer: product for product in products}
-    if all(layer in by_layer for layer in COLOUR_LAYERS):
-        yield _draw_colour([by_layer[layer] for layer in COLOUR_LAYERS], setting)
-
-
-def _draw_colour(three: Sequence[ProductRow], setting: DemoSetting) -> Path:
-    picture = setting.pictures_dir / f"{DEMO_SKYCELL}_colour.png"
-    if _is_older(picture, three):
-        red, green, blue = (Path(product.file_path) for product in three)
-        with science_array(red) as r, science_array(green) as g, science_array(blue) as b:
-            write_colour(picture, r, g, b)
-    return picture
-
-
-def _is_older(picture: Path, products: Sequence[ProductRow]) -> bool:
-    newest = max(Path(product.file_path).stat().st_mtime for product in products)
-    return not picture.exists() or picture.stat().st_mtime < newest
+    for picture in preview.draw_pictures(products, setting.pictures_dir, keep_newer=True):
+        yield Path(picture.path)

@@ -139,6 +139,17 @@ class TanGrid:
             centre_dec_deg=self.crval_dec_deg,
         )
 
+    def sky_area_ratio(self, x_pix: float, y_pix: float) -> float:
+        """Return the true area of a pixel over :attr:`pixel_area_sr`: 1 at the tangent point, else less.
+
+        Notes
+        -----
+        The tangent plane stretches areas by 1 / cos^3 of the distance to the tangent point.
+        """
+        pixel_rad = self.scale_arcsec * _RAD_PER_ARCSEC
+        xi_rad, eta_rad = (self.crpix_x - 1 - x_pix) * pixel_rad, (y_pix - self.crpix_y + 1) * pixel_rad
+        return float((1 + xi_rad**2 + eta_rad**2) ** -1.5)
+
     def subarray(self, box: PixelBox) -> TanGrid:
         """Return the grid of a box of this grid: the same sky at every pixel, another origin."""
         return TanGrid(

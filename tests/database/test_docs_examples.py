@@ -324,6 +324,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("exposure show", "", ["izsm11a5q"]),
         ("footprint load", "", [table]),
         ("layer plan", "", [PLANNED]),
+        ("preview", "", [DEMO, "--output", tmp_path / "pictures"]),
         ("product list", "", []),
         ("product show", "", [product]),
     ]:

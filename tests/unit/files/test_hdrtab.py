@@ -10,14 +10,31 @@ from hypothesis import strategies as st
 from mvmdb.errors import TooLargeError
 from mvmdb.files.checks import Scalar
 from mvmdb.files.hdrtab import ChipHeader, kept_keywords, read_hdrtab, write_hdrtab
-from tests.support.product_makers import make_chip_headers, make_input, make_plan
+from tests.support.product_makers import make_chip_headers, make_image, make_input, make_plan
 from tests.support.shared_data import shared_data
 
-FIXED = ["ROOTNAME", "HAPEXPNAME", "EXTVER", "CTXPLANE", "CTXBIT", "IPPPSSOO", "WCSNAME", "SHA256"]
+FIXED = [
+    "ROOTNAME",
+    "HAPEXPNAME",
+    "EXTVER",
+    "CTXPLANE",
+    "CTXBIT",
+    "IPPPSSOO",
+    "WCSNAME",
+    "MDRIZSKY",
+    "FLUXSCAL",
+    "SKYGROUP",
+    "NPIXCONT",
+    "DRZISCL",
+    "DRZCOEF",
+    "SHA256",
+]
 
 
 def table_of(chip_headers: Sequence[ChipHeader]) -> fits.BinTableHDU:
-    return write_hdrtab([make_input(index) for index in range(len(chip_headers))], chip_headers)
+    return write_hdrtab(
+        [make_input(index) for index in range(len(chip_headers))], make_image(make_plan(2)), chip_headers
+    )
 
 
 def through_a_file(table: fits.BinTableHDU, path: Path) -> fits.BinTableHDU:
@@ -41,7 +58,9 @@ def values(table: fits.BinTableHDU) -> list[Scalar | None]:
 
 def test_rows_name_their_bit_and_their_file(tmp_path: Path) -> None:
     plan = make_plan(70)
-    table = through_a_file(write_hdrtab(plan.inputs, make_chip_headers(plan)), tmp_path / "t.fits")
+    table = through_a_file(
+        write_hdrtab(plan.inputs, make_image(plan), make_chip_headers(plan)), tmp_path / "t.fits"
+    )
     assert table.columns.names[: len(FIXED)] == FIXED
     rows = read_hdrtab(table)
     for index in (0, 31, 32, 69):

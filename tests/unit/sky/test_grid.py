@@ -153,3 +153,16 @@ def test_pixel_area_of_the_sphere() -> None:
     whole_sky_arcsec2 = 4 * np.pi * (180 * 3600 / np.pi) ** 2
     n_pixels = 4 * np.pi / projection_cell_grid(0).pixel_area_sr
     assert n_pixels * 0.04**2 == pytest.approx(whole_sky_arcsec2, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["p1889x07y19", "p1889x21y21", "p0000x11y11"])
+def test_true_area_of_a_pixel_is_the_solid_angle_of_its_corners(name: str) -> None:
+    """The area of a spherical quadrilateral from its corners, against the closed form."""
+    grid = skycell_grid(SkycellName.parse(name), "coarse")
+    x, y = 7000.0, 250.0
+    corners = unit_vectors(
+        *grid.pixel_to_sky(x + 50 * np.array([-1, 1, 1, -1]), y + 50 * np.array([-1, -1, 1, 1]))
+    )
+    first, second = corners[2] - corners[0], corners[3] - corners[1]
+    area_sr = 0.5 * np.linalg.norm(np.cross(first, second))  # 100 x 100 pixels, flat to 1e-9
+    assert grid.sky_area_ratio(x, y) == pytest.approx(area_sr / (1e4 * grid.pixel_area_sr), rel=1e-6)

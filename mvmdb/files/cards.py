@@ -1,0 +1,57 @@
+"""Cards of a header: a keyword, its value, what it means and the rule that made it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from astropy.io import fits
+
+from mvmdb.files.checks import Scalar
+
+MULTIPLE = "MULTIPLE"
+"""Stands for a text on which the inputs disagree."""
+COMMON = "value common to all inputs, else MULTIPLE"
+
+_CARD_LENGTH = 80
+_MJD_ZERO = datetime(1858, 11, 17)
+
+
+class HeaderCard(NamedTuple):
+    """A keyword; left out where the value is None."""
+
+    keyword: str
+    value: Scalar | None
+    comment: str
+    rule: str = ""
+    """How the value came about, for HISTORY."""
+
+
+def make_header(cards: Iterable[HeaderCard]) -> fits.Header:
+    """Return the header of those cards that have a value."""
+    return fits.Header([_fits_card(card) for card in cards if card.value is not None])
+
+
+def common_value(values: Iterable[Scalar | None]) -> Scalar | None:
+    """Return what all agree on, else ``MULTIPLE``; None where nobody says anything."""
+    distinct = {value.strip() if isinstance(value, str) else value for value in values}
+    return distinct.pop() if len(distinct) == 1 else (MULTIPLE if distinct else None)
+
+
+def iso_date(mjd: float) -> str:
+    """Return a modified Julian date as ISO 8601 to the millisecond."""
+    moment = _MJD_ZERO + timedelta(milliseconds=round(mjd * 86_400_000))
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _fits_card(card: HeaderCard) -> fits.Card:
+    """Return the card; the comment stays away where the value leaves no room for it."""
+    value = card.value
+    if isinstance(value, str):
+        value = value.encode("ascii", "replace").decode()
+    elif isinstance(value, float) and not math.isfinite(value):
+        value = None  # FITS headers have no NaN: the keyword stays, undefined
+    room = _CARD_LENGTH - len(str(fits.Card(card.keyword, value)).rstrip()) - len(" / ")
+    return fits.Card(card.keyword, value, card.comment if len(card.comment) <= room else "")

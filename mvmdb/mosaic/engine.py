@@ -36,6 +36,7 @@ Float32s = NDArray[np.float32]
 KERNELS = ("square", "turbo", "point")
 """The kernels that conserve weight and flux, which the merge of private frames relies on."""
 _FRAME_MARGIN_PIX = 2
+_RING_PIX = 1
 _STEP_NODES = 9
 _MAX_WINDOW_ASPECT = 2
 _WEIGHT_TOLERANCE = 1e-6
@@ -198,18 +199,27 @@ def _drizzle_input(item: EngineInput, shape: tuple[int, int], parameters: Drizzl
     if not weight.any():
         return None
     pixmap = compute_pixmap(
-        item.mapping, item.rate.shape, max_error_pix=parameters.mapping_error_pix, part=part
+        item.mapping, item.rate.shape, max_error_pix=parameters.mapping_error_pix, part=part.grown(_RING_PIX)
     )
     return _drizzle_frame(rate, weight, pixmap, item.area_ratio, parameters)
 
 
 def _masked(rate: NDArray[Any], weight: NDArray[Any]) -> tuple[Float32s, Float32s]:
-    """Return contiguous copies with rate and weight 0 wherever either is unusable: a NaN never spreads."""
-    good = np.isfinite(rate) & np.isfinite(weight)
-    return (
-        np.where(good, rate, 0).astype(np.float32, copy=False),
-        np.where(good, weight, 0).astype(np.float32, copy=False),
-    )
+    """Return contiguous copies with rate and weight 0 wherever either is unusable: a NaN never spreads.
+
+    A ring of such pixels is put around them. ``drizzle`` takes the corners of a pixel from the centres
+    of its neighbours; where there are none it extrapolates, which misses by 1e-4 pixel and more.
+    """
+    good = np.pad(np.isfinite(rate) & np.isfinite(weight), _RING_PIX)
+    return _ringed(rate, good), _ringed(weight, good)
+
+
+def _ringed(image: NDArray[Any], good: NDArray[np.bool_]) -> Float32s:
+    """Return an image in a ring of zeros, 0 as well where it is not good; ``good`` has the ring."""
+    ringed = np.zeros(good.shape, dtype=np.float32)
+    inside = (slice(_RING_PIX, -_RING_PIX),) * 2
+    np.copyto(ringed[inside], image, where=good[inside], casting="same_kind")
+    return ringed
 
 
 def _drizzle_frame(

@@ -15,7 +15,7 @@ from mvmdb.mosaic.weights import DEFAULT_GOOD_BITS
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.records import DrizzleParameters, LayerPlan
 
-ENGINE = f"mvmdb engine 1, drizzle {version('drizzle')}"
+ENGINE = f"mvmdb engine 2, drizzle {version('drizzle')}"
 """Part of every recipe; the number goes up when a change of ours changes pixels."""
 
 Status = Literal["missing", "stale", "current"]

@@ -152,7 +152,5 @@ def simulated(detector_name: str, filter_name: str, directory: Path) -> list[Pat
         for k, orient_deg in enumerate((2.0, 47.0, 93.0))
     ]
     passbands = {planned.band: planned.passband for planned in programme}
-    scene = cluster_scene(
-        ra_deg=ra_deg, dec_deg=dec_deg, radius_arcsec=70.0, passbands=passbands, seed=1889
-    )
+    scene = cluster_scene(ra_deg=ra_deg, dec_deg=dec_deg, radius_arcsec=70.0, passbands=passbands, seed=1889)
     return list(simulate_programme(programme, scene, directory))

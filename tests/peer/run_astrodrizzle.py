@@ -18,7 +18,7 @@ LOG = "astrodrizzle.log"
 
 
 def run(job: dict[str, Any]) -> None:
-    """Drizzle the inputs of a job onto its reference image, by the square kernel, weighted by exposure time."""
+    """Drizzle the inputs of a job onto its reference image: square kernel, weights of exposure time."""
     match = bool(job["sky_match"])
     AstroDrizzle(
         input=job["inputs"],

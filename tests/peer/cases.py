@@ -9,10 +9,7 @@ from pathlib import Path
 
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.sky.grid import PixelBox
-from tests.peer import exposures
-
-MakeFromFolder = Callable[[Path, Path], list[Path]]
-MakeFromNothing = Callable[[Path], list[Path]]
+from tests.peer.exposures import filled_acs_wfc, real_acs_hrc, real_wfc3_ir, repeated_wfpc2, simulated
 
 
 @dataclass(frozen=True)
@@ -20,88 +17,35 @@ class PeerCase:
     """One layer to build on both sides; its box cuts through chips, so that their edges are met."""
 
     name: str
-    skycell: str
-    layer: str
+    skycell: SkycellName
+    layer: LayerName
     extent: PixelBox
     """In fine pixels."""
-    make: MakeFromFolder | None = None
-    """Makes the exposures from a folder of the shared data."""
-    folder: str = ""
-    simulate: MakeFromNothing | None = None
-    """Makes the exposures from nothing."""
-
-    def files(self, directory: Path) -> list[Path] | None:
-        """Make the exposures; None where the shared data are absent."""
-        directory.mkdir(parents=True, exist_ok=True)
-        if self.simulate is not None:
-            return self.simulate(directory)
-        folder = exposures.shared_folder(self.folder)
-        return None if folder is None or self.make is None else self.make(folder, directory)
-
-    @property
-    def skycell_name(self) -> SkycellName:
-        """The skycell."""
-        return SkycellName.parse(self.skycell)
-
-    @property
-    def layer_name(self) -> LayerName:
-        """The layer."""
-        return LayerName.parse(self.layer)
+    make_exposures: Callable[[Path], list[Path]]
+    """Writes the exposures to a directory; MissingExposuresError where the shared data are missing."""
 
 
-_GOODSS = {
-    "skycell": "p0726x10y04",
-    "extent": PixelBox(0, 6100, 3000, 9100),
-    "make": exposures.real_wfc3_ir,
-    "folder": "wfc3_ir_goodss",
-}
-_FIELD = {"skycell": "p1889x07y19", "extent": PixelBox(6300, 14300, 8700, 16700)}
+def _case(
+    name: str, place: tuple[str, PixelBox], layer: str, make_exposures: Callable[[Path], list[Path]]
+) -> PeerCase:
+    return PeerCase(name, SkycellName.parse(place[0]), LayerName.parse(layer), place[1], make_exposures)
+
+
+_GOODSS = ("p0726x10y04", PixelBox(0, 6100, 3000, 9100))
+_47TUC_HRC = ("p0046x03y19", PixelBox(15000, 2500, 16200, 3600))
+_47TUC_WFC = ("p0046x04y19", PixelBox(3000, 4000, 5800, 6800))
+_CLUSTER = ("p1889x07y19", PixelBox(6300, 14300, 8700, 16700))
+_OMEGA_CEN = ("p0391x13y05", PixelBox(8300, 1700, 11300, 4700))
+_SIMULATED_WFC = partial(simulated, "acs/wfc", "F775W")
+_SIMULATED_UVIS = partial(simulated, "wfc3/uvis", "F475W")
 
 CASES = (
-    PeerCase("wfc3_ir_fine", layer="wfc3_ir_f125w", **_GOODSS),
-    PeerCase("wfc3_ir_coarse", layer="wfc3_ir_f125w_coarse", **_GOODSS),
-    PeerCase(
-        "acs_hrc",
-        "p0046x03y19",
-        "acs_hrc_f555w",
-        PixelBox(15000, 2500, 16200, 3600),
-        exposures.real_acs_hrc,
-        "acs_hrc_47tuc",
-    ),
-    PeerCase(
-        "acs_wfc",
-        "p0046x04y19",
-        "acs_wfc_f606w",
-        PixelBox(3000, 4000, 5800, 6800),
-        exposures.filled_acs_wfc,
-        "acs_wfc_47tuc_zero_pixels",
-    ),
-    PeerCase(
-        "acs_wfc_simulated",
-        layer="acs_wfc_f775w",
-        simulate=partial(exposures.simulated, "acs/wfc", "F775W"),
-        **_FIELD,
-    ),
-    PeerCase(
-        "wfc3_uvis_simulated",
-        layer="wfc3_uvis_f475w",
-        simulate=partial(exposures.simulated, "wfc3/uvis", "F475W"),
-        **_FIELD,
-    ),
-    PeerCase(
-        "wfpc2",
-        "p0391x13y05",
-        "wfpc2_pc_f555w",
-        PixelBox(8300, 1700, 11300, 4700),
-        exposures.repeated_wfpc2,
-        "wfpc2_omegacen",
-    ),
-    PeerCase(
-        "wfpc2_coarse",
-        "p0391x13y05",
-        "wfpc2_pc_f555w_coarse",
-        PixelBox(8300, 1700, 11300, 4700),
-        exposures.repeated_wfpc2,
-        "wfpc2_omegacen",
-    ),
+    _case("wfc3_ir_fine", _GOODSS, "wfc3_ir_f125w", real_wfc3_ir),
+    _case("wfc3_ir_coarse", _GOODSS, "wfc3_ir_f125w_coarse", real_wfc3_ir),
+    _case("acs_hrc", _47TUC_HRC, "acs_hrc_f555w", real_acs_hrc),
+    _case("acs_wfc", _47TUC_WFC, "acs_wfc_f606w", filled_acs_wfc),
+    _case("acs_wfc_simulated", _CLUSTER, "acs_wfc_f775w", _SIMULATED_WFC),
+    _case("wfc3_uvis_simulated", _CLUSTER, "wfc3_uvis_f475w", _SIMULATED_UVIS),
+    _case("wfpc2", _OMEGA_CEN, "wfpc2_pc_f555w", repeated_wfpc2),
+    _case("wfpc2_coarse", _OMEGA_CEN, "wfpc2_pc_f555w_coarse", repeated_wfpc2),
 )

@@ -52,12 +52,13 @@ class Outcome:
 def check_case(case: PeerCase, peer: Peer, directory: Path) -> Iterator[Outcome]:
     """Yield the comparison with the sky left in, then with the peer's matched sky taken out.
 
-    Nothing is yielded where the exposures of the case are absent.
+    Raises
+    ------
+    MissingExposuresError
+        The shared data that the case needs are missing.
     """
-    files = case.files(directory / "exposures")
-    if files is None:
-        return
-    plan = make_plan(case.skycell_name, case.layer_name, case.extent, files)
+    files = case.make_exposures(directory / "exposures")
+    plan = make_plan(case.skycell, case.layer, case.extent, files)
     yield _check_as_it_is(case, plan, peer, directory)
     yield _check_sky(case, plan, peer, directory)
 

@@ -26,14 +26,15 @@ _SHADOW_PIX = 60
 _SHIFT_ARCSEC, _TURN_DEG = (17.0, -11.0), 24.0
 
 
-def shared_folder(name: str) -> Path | None:
-    """Return a folder of the shared exposures, or None where there is none."""
-    path = Path(os.environ.get("MVMDB_SHARED", "../shared")) / "data" / "exposures" / name
-    return path.resolve() if path.is_dir() else None
+class MissingExposuresError(Exception):
+    """The shared data that a case needs are not there."""
 
 
-def unpack(source: Path, pattern: str, directory: Path) -> list[Path]:
-    """Return the exposures of a folder as plain files."""
+def _unpack(folder: str, pattern: str, directory: Path) -> list[Path]:
+    """Return the exposures of a shared folder as plain files."""
+    source = Path(os.environ.get("MVMDB_SHARED", "../shared")) / "data" / "exposures" / folder
+    if not source.is_dir():
+        raise MissingExposuresError(f"no {source}; set MVMDB_SHARED")
     directory.mkdir(parents=True, exist_ok=True)
     found = []
     for path in sorted(source.glob(pattern)):
@@ -42,19 +43,19 @@ def unpack(source: Path, pattern: str, directory: Path) -> list[Path]:
     return found
 
 
-def real_wfc3_ir(source: Path, directory: Path) -> list[Path]:
+def real_wfc3_ir(directory: Path) -> list[Path]:
     """Return two visits of GOODS-S in F125W: seven exposures with their masks."""
-    return unpack(source, "ib6o0[34]*", directory)
+    return _unpack("wfc3_ir_goodss", "ib6o0[34]*", directory)
 
 
-def real_acs_hrc(source: Path, directory: Path) -> list[Path]:
+def real_acs_hrc(directory: Path) -> list[Path]:
     """Return two exposures of 47 Tuc; their filters differ, which the arithmetic does not mind."""
-    return unpack(source, "*_flt.fits.gz", directory)
+    return _unpack("acs_hrc_47tuc", "*_flt.fits.gz", directory)
 
 
-def filled_acs_wfc(source: Path, directory: Path) -> list[Path]:
+def filled_acs_wfc(directory: Path) -> list[Path]:
     """Return two exposures with real headers and lookup tables, filled with stars, sky, noise and flaws."""
-    empty = unpack(source, "*_flt.fits.gz", directory / "empty")
+    empty = _unpack("acs_wfc_47tuc_zero_pixels", "*_flt.fits.gz", directory / "empty")
     ra_deg, dec_deg = _star_grid(empty[0])
     filled = []
     for k, path in enumerate(empty):
@@ -97,9 +98,9 @@ def _add_sky_and_flaws(path: Path, rng: np.random.Generator) -> None:
             science.data, dq.data = electrons, flags
 
 
-def repeated_wfpc2(source: Path, directory: Path) -> list[Path]:
+def repeated_wfpc2(directory: Path) -> list[Path]:
     """Return an exposure of omega Cen as c0m, and the same pixels turned and shifted as an FLT with DQ."""
-    (path,) = unpack(source, "*_c0m.fits.gz", directory)
+    (path,) = _unpack("wfpc2_omegacen", "*_c0m.fits.gz", directory)
     return [path, _second_wfpc2(path, path.with_name("u40x010im_flt.fits"))]
 
 

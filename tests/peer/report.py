@@ -50,8 +50,8 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 def interpolated_table(outcomes: Sequence[Outcome]) -> str:
     """Return a Markdown table: the same differences where our mapping is interpolated as by default."""
-    rows = [("case", "dSCI 99.99%/sigma", "max/sigma", "dWHT 99.99%", "max", "CTX differs")]
-    rows.append(("---", *("---:" for _ in rows[0][1:])))
+    headings = ("case", "dSCI 99.99%/sigma", "max/sigma", "dWHT 99.99%", "max", "CTX differs")
+    rows: list[tuple[str, ...]] = [headings, ("---", *("---:" for _ in headings[1:]))]
     for outcome in outcomes:
         found = outcome.default_mapping
         if found is not None:

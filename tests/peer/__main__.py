@@ -46,7 +46,7 @@ def _run(case: PeerCase, peer: Peer) -> Iterator[Outcome]:
     try:
         for outcome in check_case(case, peer, WORK / case.name):
             print(f"{outcome.name}: {'; '.join(outcome.difference.failures) or 'agrees'}", flush=True)
-            for line in level_lines(outcome.levels):
+            for line in level_lines(outcome):
                 print(line, flush=True)
             yield outcome
     except MissingExposuresError as reason:

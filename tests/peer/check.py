@@ -26,7 +26,7 @@ class SkyLevel:
     chip: int
     peer: float
     ours: float | None
-    """None where this version does not match the sky."""
+    """None where mvmdb did not match the sky, or cannot yet."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Outcome:
     default_mapping: Difference | None = None
     """With the mapping interpolated as it is by default; for information."""
     levels: tuple[SkyLevel, ...] = ()
+    sky_matched: str = ""
+    """What mvmdb says it did when it was asked to match the sky."""
 
     def as_json(self) -> dict[str, Any]:
         """Return everything in plain types."""
@@ -46,6 +48,7 @@ class Outcome:
             found["default_mapping"] = asdict(self.default_mapping)
         if self.levels:
             found["sky_levels_e_per_s_arcsec2"] = [asdict(level) for level in self.levels]
+            found["sky_matched"] = self.sky_matched
         return found
 
 
@@ -75,7 +78,12 @@ def _check_sky(case: PeerCase, plan: LayerPlan, peer: Peer, directory: Path) -> 
     theirs, levels = peer.build(plan, directory / "peer_sky", sky_match=True)
     difference = compare(_ours(subtract_levels(plan, levels, directory / "subtracted")), theirs)
     matched, _ = build_ours(_with(plan, mapping_error_pix=DEFAULT_MAPPING_ERROR_PIX, sky="match"))
-    return Outcome(f"{case.name}_sky", difference, levels=tuple(_levels(plan, levels, matched)))
+    return Outcome(
+        f"{case.name}_sky",
+        difference,
+        levels=tuple(_levels(plan, levels, matched)),
+        sky_matched=matched.preparation.sky,
+    )
 
 
 def _ours(plan: LayerPlan) -> Mosaic:

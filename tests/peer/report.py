@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tests.peer.check import Outcome, SkyLevel
+from tests.peer.check import Outcome
 
 HEADINGS = (
     "case",
@@ -62,10 +62,10 @@ def interpolated_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def level_lines(levels: Sequence[SkyLevel]) -> Iterator[str]:
-    """Yield the sky levels side by side, and whether this version has any of its own."""
-    for level in levels:
-        ours = "not matched" if level.ours is None else f"{level.ours:.5g}"
+def level_lines(outcome: Outcome) -> Iterator[str]:
+    """Yield the sky levels side by side, and what mvmdb says about its own."""
+    for level in outcome.levels:
+        ours = "-" if level.ours is None else f"{level.ours:.5g}"
         yield f"  {level.rootname} chip {level.chip}: AstroDrizzle {level.peer:.5g}, mvmdb {ours}"
-    if any(level.ours is None for level in levels):
-        yield "  this version of mvmdb does not honour parameters.sky: nothing to set beside its levels"
+    if outcome.levels:
+        yield f"  sky of mvmdb: {outcome.sky_matched}"

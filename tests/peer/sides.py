@@ -16,7 +16,7 @@ from mvmdb.files.exposure import read_exposure
 from mvmdb.names import LayerName, ProductName, SkycellName
 from mvmdb.pipeline.build import compute_layer
 from mvmdb.pipeline.plan import ENGINE, default_parameters
-from mvmdb.records import ExposureFacts, LayerImage, LayerInput, LayerPlan
+from mvmdb.records import ChipFacts, ExposureFacts, LayerImage, LayerInput, LayerPlan
 from mvmdb.sky.grid import PixelBox, TanGrid
 from tests.peer.comparison import Mosaic
 
@@ -33,25 +33,24 @@ Levels = dict[str, list[float]]
 def make_plan(skycell: SkycellName, layer: LayerName, extent: PixelBox, files: Sequence[Path]) -> LayerPlan:
     """Return the plan of a layer of some files, in order of time, as a catalogue would make it."""
     facts = sorted((read_exposure(path) for path in files), key=lambda exposure: exposure.start_mjd)
-    pairs = [(exposure, k) for exposure in facts for k in range(len(exposure.chips))]
+    chips = [(number, exposure, chip) for number, exposure in enumerate(facts) for chip in exposure.chips]
     return LayerPlan(
         skycell=skycell,
         layer=layer,
         selection="all",
         product_name=ProductName(skycell, layer),
         extent=extent,
-        inputs=tuple(_layer_input(index, *pair) for index, pair in enumerate(pairs)),
+        inputs=tuple(_layer_input(index, *chip) for index, chip in enumerate(chips)),
         parameters=replace(default_parameters(layer), mapping_error_pix=0.0),
         parameter_set="mvmdb mapping_error_pix=0",
         engine=ENGINE,
     )
 
 
-def _layer_input(index: int, exposure: ExposureFacts, chip_index: int) -> LayerInput:
-    chip = exposure.chips[chip_index]
+def _layer_input(index: int, exposure_id: int, exposure: ExposureFacts, chip: ChipFacts) -> LayerInput:
     return LayerInput(
         context_index=index,
-        exposure_id=0,
+        exposure_id=exposure_id,
         rootname=exposure.rootname,
         revision=1,
         chip=chip.chip,

@@ -148,14 +148,22 @@ def test_sky_levels_become_surface_brightness(bunit: str, expected: float) -> No
     assert surface_brightness(layer_input(bunit=bunit), 5.0) == pytest.approx(expected)
 
 
-def test_report_has_a_row_for_each_case_and_says_whose_levels_are_missing() -> None:
+def test_report_has_a_row_for_each_case() -> None:
     outcome = Outcome("any_case", compare(mosaic(), mosaic()), compare(mosaic(), mosaic()))
     assert "| any_case | 5,040 | 0 |" in table([outcome])
     assert table([outcome]).count("\n") == 2
     assert "| any_case | 0.0e+00 |" in interpolated_table([outcome])
-    both = [SkyLevel("aaaa", 1, 1.5, 1.25)]
-    assert list(level_lines(both)) == ["  aaaa chip 1: AstroDrizzle 1.5, mvmdb 1.25"]
-    assert "does not honour" in list(level_lines([SkyLevel("aaaa", 1, 1.5, None)]))[-1]
+    assert list(level_lines(outcome)) == []
+
+
+def test_sky_levels_stand_side_by_side() -> None:
+    levels = (SkyLevel("aaaa", 1, 1.5, 1.25), SkyLevel("bbbb", 2, 0.0, None))
+    outcome = Outcome("any_case_sky", compare(mosaic(), mosaic()), levels=levels, sky_matched="none")
+    assert list(level_lines(outcome)) == [
+        "  aaaa chip 1: AstroDrizzle 1.5, mvmdb 1.25",
+        "  bbbb chip 2: AstroDrizzle 0, mvmdb -",
+        "  sky of mvmdb: none",
+    ]
 
 
 def test_outcome_as_json_has_the_keys_that_others_read() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from mvmdb.simulate.field import demo_centre_deg
 from mvmdb.simulate.planned import PlannedExposure
 from mvmdb.simulate.scene import cluster_scene
 
-_CROP_PIX = 1024
+_DITHER_DEG = 5e-4
 _STAR_STEP_PIX = 60
 _SKY_E_PER_S = 0.12
 _READ_NOISE_E = 5.0
@@ -134,23 +133,25 @@ def _point_anew(header: fits.Header, rotation: NDArray[np.float64]) -> None:
     header["CRVAL2"] += _SHIFT_ARCSEC[1] / 3600
 
 
-def simulated(detector_name: str, filter_name: str, directory: Path) -> list[Path]:
-    """Return three simulated exposures of a cluster at different rolls, chips of 1024 pixels on a side."""
+def simulated(
+    detector_name: str, filter_name: str, directory: Path, *, n_exposures: int = 3, chip_pix: int = 1024
+) -> list[Path]:
+    """Return simulated exposures of a cluster at different rolls and places, with chips cut to a square."""
     ra_deg, dec_deg = demo_centre_deg()
     letter = "j" if detector_name.startswith("acs") else "i"
-    programme: Sequence[PlannedExposure] = [
+    programme = [
         PlannedExposure(
-            rootname=f"{letter}zpr0{k}a1q",
+            rootname=f"{letter}zp{k:02d}ra1q",
             detector_name=detector_name,
             filter=filter_name,
-            exptime_s=400.0 + 130.0 * k,
+            exptime_s=400.0 + 130.0 * (k % 3),
             start_mjd=53000.0 + 200.0 * k,
-            ra_deg=ra_deg + (k - 1) * 4e-4,
-            dec_deg=dec_deg + (k - 1) * 5e-4,
-            orient_deg=orient_deg,
-            crop_pix=_CROP_PIX,
+            ra_deg=ra_deg + _DITHER_DEG * np.cos(2.4 * k) / np.cos(np.radians(dec_deg)),
+            dec_deg=dec_deg + _DITHER_DEG * np.sin(2.4 * k),
+            orient_deg=2.0 + 45.5 * k,
+            crop_pix=chip_pix,
         )
-        for k, orient_deg in enumerate((2.0, 47.0, 93.0))
+        for k in range(n_exposures)
     ]
     passbands = {planned.band: planned.passband for planned in programme}
     scene = cluster_scene(ra_deg=ra_deg, dec_deg=dec_deg, radius_arcsec=70.0, passbands=passbands, seed=1889)

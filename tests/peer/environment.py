@@ -15,7 +15,7 @@ def peer_python(directory: Path) -> Path:
     Parameters
     ----------
     directory
-        Where the environment is or will be; some 700 MB, a minute or two the first time.
+        Where the environment is or will be; some 900 MB, a minute or two the first time.
     """
     python = directory / "bin" / "python"
     stamp = directory / "peer-requirements.txt"

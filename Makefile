@@ -1,10 +1,11 @@
-.PHONY: help setup demo test check docs clean
+.PHONY: help setup demo test check docs peer clean
 
 help:
 	@echo "make demo    set up, then build the layers of a simulated skycell"
 	@echo "make test    set up, then run every test"
 	@echo "make check   style, types, direction of imports, generated files, unit and database tests"
 	@echo "make docs    write the generated pages and table files again"
+	@echo "make peer    compare layers with AstroDrizzle, in an environment of its own (optional, minutes)"
 	@echo "make setup   only the set-up: .venv, PostgreSQL with PostGIS"
 	@echo "make clean   remove caches and build products (not .venv, not the catalogue)"
 
@@ -25,6 +26,9 @@ check:
 	.venv/bin/lint-imports
 	.venv/bin/python docs/generate.py --check
 	.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/database
+
+peer: setup
+	.venv/bin/python -m tests.peer
 
 docs: setup
 	.venv/bin/python docs/generate.py

@@ -35,6 +35,7 @@ Float32s = NDArray[np.float32]
 KERNELS = ("square", "turbo", "point")
 """The kernels that conserve weight and flux, which the merge of private frames relies on."""
 _FRAME_MARGIN_PIX = 2
+_RING_PIX = 1
 _STEP_NODES = 9
 _MAX_WINDOW_ASPECT = 2
 _WEIGHT_TOLERANCE = 1e-6
@@ -220,20 +221,34 @@ def _drizzle_input(item: EngineInput, shape: tuple[int, int], parameters: Drizzl
     if not masked.weight.any():
         return None
     pixmap = compute_pixmap(
-        item.mapping, item.rate.shape, max_error_pix=parameters.mapping_error_pix, part=part
+        item.mapping, item.rate.shape, max_error_pix=parameters.mapping_error_pix, part=part.grown(_RING_PIX)
     )
     return _drizzle_frame(masked, pixmap, item.area_ratio, parameters)
 
 
 def _masked(item: EngineInput, box: PixelBox, *, with_variance: bool) -> _Part:
-    """Return contiguous copies, 0 wherever rate or weight is unusable: a NaN there never spreads."""
+    """Return contiguous copies, 0 wherever rate or weight is unusable: a NaN there never spreads.
+
+    A ring of such pixels is put around them. ``drizzle`` takes the corners of a pixel from the centres
+    of its neighbours; where there are none it extrapolates, which misses by 1e-4 pixel and more.
+    """
     rate, weight = item.rate[box.slices], item.weight[box.slices]
     good = np.isfinite(rate) & np.isfinite(weight)
+    variance = _variance(item, box, good & (weight > 0)) if with_variance else None
     return _Part(
-        np.where(good, rate, 0).astype(np.float32, copy=False),
-        np.where(good, weight, 0).astype(np.float32, copy=False),
-        _variance(item, box, good & (weight > 0)) if with_variance else None,
+        _ringed(rate, good),
+        _ringed(weight, good),
+        None if variance is None else _ringed(variance, good),
     )
+
+
+def _ringed(image: NDArray[np.floating], good: NDArray[np.bool_]) -> Float32s:
+    """Return an image in a ring of zeros, 0 as well where it is not good."""
+    n_y, n_x = good.shape
+    ringed = np.zeros((n_y + 2 * _RING_PIX, n_x + 2 * _RING_PIX), dtype=np.float32)
+    inside = (slice(_RING_PIX, -_RING_PIX),) * 2
+    np.copyto(ringed[inside], image, where=good, casting="same_kind")
+    return ringed
 
 
 def _variance(item: EngineInput, box: PixelBox, good: NDArray[np.bool_]) -> Float32s:

@@ -69,7 +69,8 @@ def compute_pixmap(
     max_error_pix
         Largest error allowed, output pixels; 0 evaluates every pixel.
     part
-        The box of the input frame that is wanted, at least 2 x 2 pixels; all of it by default.
+        The box of the input frame that is wanted, at least 2 x 2 pixels; all of it by default. It may reach
+        one pixel beyond the frame, where the mapping goes on.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def compute_pixmap(
     wanted = whole if part is None else part
     if not max_error_pix >= 0:
         raise ValueError(f"max_error_pix must be 0 or more, not {max_error_pix}")
-    if min(wanted.shape) < 2 or wanted.intersection(whole) != wanted:
+    if min(wanted.shape) < 2 or wanted.intersection(whole.grown(1)) != wanted:
         raise ValueError(f"{wanted} is not a part of at least 2 x 2 pixels of a frame {shape}")
     if max_error_pix > 0:
         for step in NODE_STEPS_PIX:

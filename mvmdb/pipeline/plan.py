@@ -15,7 +15,7 @@ from mvmdb.catalog.parameters import DEFAULT_SET, find_parameters
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.records import LayerPlan
 
-ENGINE = f"mvmdb engine 1, drizzle {version('drizzle')}"
+ENGINE = f"mvmdb engine 2, drizzle {version('drizzle')}"
 """Part of every recipe; the number goes up when a change of ours changes pixels."""
 
 Status = Literal["missing", "stale", "current"]

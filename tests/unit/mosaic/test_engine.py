@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mvmdb.errors import ContextOverflowError, EmptyLayerError, GridMismatchError, MosaicError
 from mvmdb.mosaic.context import count_inputs, decode_context
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
+from mvmdb.mosaic.pixmap import PixelMapping
 from mvmdb.records import DrizzleParameters, LayerImage
 from tests.support.mappings import AffineMapping, overlap_areas
 from tests.support.shared_data import shared_data
@@ -30,7 +31,7 @@ EXACT = DrizzleParameters(mapping_error_pix=0)
 
 
 def chip_input(
-    mapping: AffineMapping,
+    mapping: PixelMapping,
     *,
     rate: np.ndarray | float = 1.0,
     good: np.ndarray | bool = True,
@@ -82,13 +83,31 @@ def test_astrodrizzle_reference(kernel: str) -> None:
     positions = fits.getdata(folder / "test_drizzlepac_pixmap.fits").astype(float)
     expected = fits.getdata(folder / f"reference_drizzlepac_{kernel}_drz_sci.fits")
 
+    # the pixmap ends with the cutout; a pixel beyond, it goes on in a straight line
+    positions = np.pad(positions, ((1, 1), (1, 1), (0, 0)), mode="reflect", reflect_type="odd")
+
     def mapping(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        found = positions[y.astype(int), x.astype(int)]
+        found = positions[y.astype(int) + 1, x.astype(int) + 1]
         return found[:, 0], found[:, 1]
 
     item = EngineInput(rate, good * np.float32(exptime_s), mapping, 1.0, exptime_s)
     layer = build([item], shape=expected.shape, parameters=DrizzleParameters(kernel, mapping_error_pix=0))
     np.testing.assert_allclose(np.nan_to_num(layer.science), expected, rtol=5e-6)
+
+
+@pytest.mark.parametrize("max_error_pix", [0.0, 1e-3])
+def test_the_outermost_pixels_have_the_corners_of_the_mapping(max_error_pix: float) -> None:
+    """Left of the centres of column 0 the scale triples: that column covers two output columns evenly."""
+
+    def mapping(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        return 10 + np.where(x < 0, 3 * x, x), 10 + y
+
+    parameters = DrizzleParameters(mapping_error_pix=max_error_pix)
+    layer = build([chip_input(mapping, rate=7.0)], parameters=parameters)
+    row = slice(10, 10 + CHIP[0])
+    expected = np.array([0, 50, 50, 100, 100], dtype=np.float32)
+    np.testing.assert_allclose(layer.weight[row, 8:13], np.tile(expected, (CHIP[0], 1)), rtol=1e-6)
+    np.testing.assert_allclose(layer.science[row, 9:13], 7.0, rtol=1e-6)
 
 
 @given(

@@ -161,7 +161,7 @@ def test_negative_error_is_refused(max_error_pix: float) -> None:
         compute_pixmap(AffineMapping(), SHAPE, max_error_pix=max_error_pix)
 
 
-@pytest.mark.parametrize("part", [PixelBox(0, 0, 1, 9), PixelBox(-1, 0, 9, 9), PixelBox(0, 0, 9, 141)])
+@pytest.mark.parametrize("part", [PixelBox(0, 0, 1, 9), PixelBox(-2, 0, 9, 9), PixelBox(0, 0, 9, 142)])
 def test_part_must_lie_in_the_frame(part: PixelBox) -> None:
     with pytest.raises(ValueError, match="is not a part"):
         compute_pixmap(AffineMapping(), SHAPE, max_error_pix=0, part=part)

@@ -242,6 +242,15 @@ class LayerInput:
 
 
 @dataclass(frozen=True)
+class ExcludedExposure:
+    """An exposure that would be in a layer but for a finding."""
+
+    exposure: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class LayerPlan:
     """What a build will do: decided by the database, carried out without it."""
 
@@ -258,6 +267,8 @@ class LayerPlan:
     the values."""
     engine: str
     """Name and version of everything that computes pixels, e.g. ``mvmdb 0.1.0, drizzle 3.0.0``."""
+    excluded: tuple[ExcludedExposure, ...] = ()
+    """What the layer is built without, in order of time; not in the recipe, for it makes no pixel."""
 
     @property
     def box(self) -> PixelBox:
@@ -281,8 +292,8 @@ class LayerPlan:
 
     @property
     def output_bytes(self) -> int:
-        """Size of SCI, WHT and CTX in the file, without headers."""
-        return self.box.n_pixels * 4 * (2 + self.n_context_planes)
+        """Size of SCI, WHT, ERR if it is asked for, and CTX in the file, without headers."""
+        return self.box.n_pixels * 4 * (2 + self.parameters.error + self.n_context_planes)
 
     def recipe(self) -> dict[str, Any]:
         """Return everything that determines the pixels, in plain JSON types."""

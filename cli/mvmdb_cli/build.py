@@ -128,6 +128,7 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
         shown = {name: value for name, value in facts.items() if name not in hidden}
         if task.plan.rootnames_without_file:
             shown["without_file"] = f"{len(task.plan.rootnames_without_file)} exposures, to be ingested first"
+        shown["excluded"] = ", ".join(f"{item.exposure} ({item.code})" for item in task.plan.excluded)
         print_facts(shown)
         headings = {
             "context_index": "order",
@@ -157,6 +158,7 @@ def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
         "n_y_pix": plan.box.height,
         "output_gb": round(plan.output_bytes / 1e9, 3),
         "n_inputs": len(plan.inputs),
+        "excluded": plan.excluded,
         "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
         "without_file": plan.rootnames_without_file,
         "parameters": plan.parameters,
@@ -221,6 +223,7 @@ def _report(results: list[BuildResult], as_json: bool) -> None:
         "outcome": "outcome",
         "reason": "because",
         "n_inputs": "inputs",
+        "n_excluded": "left out",
         "file_path": "file",
     }
     print_rows(results, headings, as_json=as_json)

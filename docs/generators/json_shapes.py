@@ -20,7 +20,7 @@ from mvmdb.pipeline.build import BuildResult
 from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.preview import PictureFile
-from mvmdb.records import DrizzleParameters, LayerInput
+from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
 
@@ -141,6 +141,8 @@ class PlannedLayer:
     """Size of SCI, WHT and CTX, 10^9 bytes."""
     n_inputs: int
     """Number of chips."""
+    excluded: list[ExcludedExposure]
+    """Exposures that the layer is built without, in order of time."""
     exptime_s: float
     """Sum of the exposure times."""
     without_file: list[str]
@@ -271,6 +273,10 @@ OTHER_MEANINGS: dict[tuple[type, str], str] = {
     (SkycellMap, "skycell"): "Name of the skycell",
     (SkycellMap, "n_exposures"): "Number of exposures drawn",
     (SkycellMap, "n_chips"): "Number of their chips",
+    (ExcludedExposure, "exposure"): "Root name of the exposure",
+    (ExcludedExposure, "code"): "Finding that excludes it",
+    (ExcludedExposure, "detail"): "Keyword and value behind it",
+    (BuildResult, "n_excluded"): "Exposures that the layer was built without; `layer plan` names them",
     (FilterCount, "instrument"): "Instrument",
     (FilterCount, "detector"): "Detector",
     (FilterCount, "filter"): "Filter",

@@ -12,7 +12,7 @@ from mvmdb.catalog.models import exclusion_rule
 from mvmdb.catalog.rows import fetch, select_function, select_view, view
 from mvmdb.errors import UnknownObjectError
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.records import Finding
+from mvmdb.records import ExcludedExposure, Finding
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,6 @@ class ExclusionRow:
     n_excluded: int
     description: str
     source: str
-
-
-@dataclass(frozen=True)
-class LayerExclusionRow:
-    """An exposure that a layer lacks, as ``mvm.layer_exclusions`` answers."""
-
-    exposure: str
-    code: str
-    detail: str
-    exptime_s: float
-    start_mjd: float
 
 
 @dataclass(frozen=True)
@@ -61,10 +50,10 @@ def list_exclusions(connection: Connection) -> list[ExclusionRow]:
 
 def list_layer_exclusions(
     connection: Connection, skycell: SkycellName, layer: LayerName
-) -> list[LayerExclusionRow]:
+) -> list[ExcludedExposure]:
     """Return the exposures that a layer lacks because they are excluded, in order of time."""
     function = func.mvm.layer_exclusions(str(skycell), str(layer))
-    return fetch(connection, LayerExclusionRow, select_function(LayerExclusionRow, function))
+    return fetch(connection, ExcludedExposure, select_function(ExcludedExposure, function))
 
 
 def find_exclusion(connection: Connection, findings: Sequence[Finding]) -> Finding | None:

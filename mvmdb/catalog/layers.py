@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, text
 
+from mvmdb.catalog.exclusions import list_layer_exclusions
 from mvmdb.catalog.rows import columns_of, fetch, select_function
 from mvmdb.errors import EmptyLayerError, UnknownObjectError
 from mvmdb.names import LayerName, ProductName, ProductSuffix, SkycellName
@@ -104,7 +105,16 @@ def find_plan(
     suffix: ProductSuffix = "drc" if _holds_cte_corrected(connection, inputs) else "drz"
     name = ProductName(skycell, layer, selection, suffix)
     return LayerPlan(
-        skycell, layer, selection, name, extent, tuple(inputs), parameters, parameter_set, engine
+        skycell,
+        layer,
+        selection,
+        name,
+        extent,
+        tuple(inputs),
+        parameters,
+        parameter_set,
+        engine,
+        tuple(list_layer_exclusions(connection, skycell, layer)),
     )
 
 

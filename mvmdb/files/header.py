@@ -17,6 +17,7 @@ from mvmdb.files.drizzle_cards import MOST_CHIPS, drizzle_cards
 from mvmdb.files.hdrtab import ChipHeader, kept_keywords
 from mvmdb.files.header_rules import blended_cards, rule_lines
 from mvmdb.records import (
+    ExcludedExposure,
     FootprintStatistics,
     LayerImage,
     LayerInput,
@@ -33,6 +34,7 @@ _PROPOSALS = "integer when there is one; else a list, MULTIPLE if too long"
 _SEEN = "pixels with positive WHT over all pixels of the full SkyCell"
 _OUTLINES = "pixels inside an outline over all pixels of the full SkyCell"
 _CHIPS = "each chip counts as one exposure"
+_LEFT_OUT = "by the rules of exclusion; listed below"
 _RECIPE = "equal values mean equal inputs, extent, parameters and engine"
 
 _FILTER_KEYWORDS = {"acs": ("FILTER1", "FILTER2"), "wfpc2": ("FILTNAM1", "FILTNAM2")}
@@ -228,11 +230,17 @@ def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
         HeaderCard("DRZSCALE", plan.grid.scale_arcsec, "drizzle: output pixel scale (arcsec)"),
         HeaderCard("MVMPARAM", plan.parameter_set, "set of parameters, and what was changed"),
         HeaderCard("MVMSELEC", plan.selection, "rule that selected the exposures"),
+        HeaderCard("MVMNEXCL", len(plan.excluded), "exposures the layer is built without", _LEFT_OUT),
         HeaderCard("MVMBUILD", stamp.build_id, "UUID of the build"),
         HeaderCard("MVMRECIP", plan.recipe_sha256()[:16], "recipe: start of its SHA-256", _RECIPE),
         HeaderCard("MVMREV", stamp.revision, "revision of the product"),
         HeaderCard("MVMVER", stamp.versions["mvmdb"], "version of mvmdb"),
     ]
+
+
+def _exclusion_lines(excluded: Sequence[ExcludedExposure]) -> list[str]:
+    lines = [f"  {item.exposure} {item.code}: {item.detail}" for item in excluded]
+    return ["Exposures that reach the SkyCell and were left out:", *lines] if lines else []
 
 
 def _history_lines(
@@ -254,6 +262,7 @@ def _history_lines(
         f"Written with {versions}.",
         f"Pixels computed by {plan.engine}.",
         *([f"The last {beyond} chips have no D keywords but rows of HDRTAB."] if beyond > 0 else []),
+        *_exclusion_lines(plan.excluded),
         "Other keywords of the inputs, which HDRTAB has for each chip:",
         "  " + " ".join(gone),
     ]

@@ -54,6 +54,7 @@ class BuildResult:
     reason: str
     file_path: str | None = None
     n_inputs: int = 0
+    n_excluded: int = 0
     error: str | None = None
     """Class of the error of a failed build; its message is the reason."""
     exit_code: int = 0
@@ -138,7 +139,13 @@ def require_files(plan: LayerPlan) -> None:
 def _result(task: LayerTask, outcome: str, file_path: str) -> BuildResult:
     plan = task.plan
     return BuildResult(
-        str(plan.skycell), str(plan.layer), outcome, task.reason, file_path, n_inputs=len(plan.inputs)
+        str(plan.skycell),
+        str(plan.layer),
+        outcome,
+        task.reason,
+        file_path,
+        n_inputs=len(plan.inputs),
+        n_excluded=len(plan.excluded),
     )
 
 

@@ -16,7 +16,7 @@ from mvmdb.catalog.sqlfiles import sql_files
 from mvmdb.errors import UnknownObjectError
 from mvmdb.files import exclusion
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.records import Finding
+from mvmdb.records import ExcludedExposure, Finding
 from tests.support.facts import Box, make_facts, ring_of_pixels
 
 SKYCELL = SkycellName(1889, 7, 19)
@@ -97,7 +97,7 @@ def test_a_layer_knows_what_it_lacks(connection: Connection) -> None:
     far = ring_of_pixels("p1889x09y19", INSIDE)
     register_exposure(connection, make_facts("itst0004q", [far], findings=(MOVING,)))
     (row,) = list_layer_exclusions(connection, SKYCELL, LAYER)
-    assert (row.exposure, row.code, row.detail) == ("itst0002q", "moving_target", "MTFLAG = 'T'")
+    assert row == ExcludedExposure("itst0002q", "moving_target", "MTFLAG = 'T'")
 
 
 def test_unknown_code(connection: Connection) -> None:

@@ -38,6 +38,29 @@ def test_hrc_reaches_four_projection_cells(mvmdb: CommandLine) -> None:
     assert [cell for (cell,) in cells] == [46, 47, 73, 74]
 
 
+def test_a_rule_takes_the_small_detectors_out_and_back(mvmdb: CommandLine) -> None:
+    """What the reference leaves to an environment variable, without reading a file again."""
+    mvmdb.run("ingest", shared_data("exposures/acs_hrc_47tuc"))
+    skycell = "p0073x03y02"
+    layers = mvmdb.json("layer", "list", skycell)
+    n_exposures = len(mvmdb.json("exposure", "list"))
+    would = mvmdb.json("exclusion", "set", "small_detector", "--exclude", "--dry-run")
+    assert would["n_now_excluded"] >= 2
+    assert mvmdb.json("layer", "list", skycell) == layers
+    assert mvmdb.json("exclusion", "set", "small_detector", "--exclude") == would
+    assert mvmdb.json("layer", "list", skycell) == []
+    excluded = [row for row in mvmdb.json("exposure", "list", "--excluded") if row["detector"] == "hrc"]
+    assert {row["exclusion_detail"] for row in excluded} == {"DETECTOR = 'HRC'"}
+    (rule,) = [row for row in mvmdb.json("exclusion", "list") if row["code"] == "small_detector"]
+    assert rule["n_excluded"] == len(excluded) == would["n_now_excluded"]
+    back = mvmdb.run("exclusion", "set", "small_detector", "--include")
+    assert f"{len(excluded)} enter layers" in back.stdout
+    assert mvmdb.json("layer", "list", skycell) == layers
+    assert len(mvmdb.json("exposure", "list")) == n_exposures
+    unknown = mvmdb.run("exclusion", "set", "nonesuch", "--include", expect=2)
+    assert "small_detector" in unknown.stderr
+
+
 def test_hrc_stars_agree_between_filters(mvmdb: CommandLine) -> None:
     """Two visits differ by their pointing alone, a shift, once the distortion is applied."""
     mvmdb.run("ingest", shared_data("exposures/acs_hrc_47tuc"))

@@ -13,7 +13,7 @@ from mvmdb.files.extension_headers import context_header, science_cards, weight_
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import primary_header
 from mvmdb.names import LayerName
-from mvmdb.records import LayerImage, LayerPlan
+from mvmdb.records import ExcludedExposure, LayerImage, LayerPlan
 from mvmdb.sky.grid import PixelBox
 from tests.support.product_makers import (
     BUILD_ID,
@@ -293,6 +293,16 @@ def test_build_and_recipe() -> None:
 def test_a_stamp_is_checked_before_hours_of_work(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"UUID|build stamp"):
         make_stamp(**wrong)
+
+
+def test_what_was_left_out_is_named() -> None:
+    plan = make_plan(2)
+    assert primary(plan)["MVMNEXCL"] == 0
+    assert not any("were left out" in line for line in primary(plan)["HISTORY"])
+    excluded = ExcludedExposure("jtst99zzq", "moving_target", "MTFLAG = 'T'")
+    header = primary(dataclasses.replace(plan, excluded=(excluded,)))
+    assert header["MVMNEXCL"] == 1
+    assert "  jtst99zzq moving_target: MTFLAG = 'T'" in list(header["HISTORY"])
 
 
 def test_every_card_is_a_plain_card_of_eighty_characters() -> None:

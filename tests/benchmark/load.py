@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import resource
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import psycopg
@@ -48,23 +50,44 @@ cross join generate_series(1, n_chips) as part
 order by exposure_id, part"""
 
 
-def load(connection: psycopg.Connection, pointings: Pointings, outline: Outline = "corners") -> None:
-    """Load exposures, a block in a transaction of its own; memory does not grow with their number."""
+Lines = Iterable[str]
+"""Exposures as lines of COPY, columns as in ``STAGING``."""
+
+
+def load(connection: psycopg.Connection, blocks_of_lines: Iterable[Lines]) -> int:
+    """Load exposures, a block in a transaction of its own, and return how far the client's memory grew, MB.
+
+    The first block sets the measure: what the others add would grow with the number of exposures.
+    """
     connection.execute(STAGING)
-    for block in blocks(pointings, outline):
+    first_mb = None
+    for lines in blocks_of_lines:
         with connection.transaction():
-            copy_block(connection, block)
+            copy_lines(connection, lines)
             connection.execute("analyze staging")
             connection.execute(MERGE)
             connection.execute("truncate staging")
+        first_mb = first_mb or peak_memory_mb()
     connection.execute("drop table staging")
+    return peak_memory_mb() - (first_mb or 0)
 
 
-def copy_block(connection: psycopg.Connection, block: Sequence[CameraOutlines]) -> None:
+def peak_memory_mb() -> int:
+    """Return the most memory this process has held at once, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def copy_lines(connection: psycopg.Connection, lines: Lines) -> None:
     """Write exposures to the staging table."""
     with connection.cursor().copy("copy staging from stdin") as copy:
-        for item in block:
-            copy.write("".join(rows(item)))
+        for line in lines:
+            copy.write(line)
+
+
+def synthetic_lines(pointings: Pointings, outline: Outline = "corners") -> Iterator[Lines]:
+    """Yield synthetic exposures, a block at a time."""
+    for block in blocks(pointings, outline):
+        yield chain.from_iterable(rows(item) for item in block)
 
 
 def rows(item: CameraOutlines) -> Iterator[str]:

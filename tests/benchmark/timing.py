@@ -1,0 +1,38 @@
+"""How long questions take, as a client on the same machine sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+Question = TypeVar("Question")
+WARM_UP = 5
+"""Questions asked before the clock runs: psycopg prepares a statement at its fifth."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Median and 99th percentile of one kind of question, milliseconds."""
+
+    p50_ms: float
+    p99_ms: float
+    n: int
+
+
+def latency(ask: Callable[[Question], object], questions: Iterable[Question]) -> Latency:
+    """Ask one question after the other and return how long the answers took; the first ones do not count."""
+    every = list(questions)
+    times_ms = [1000 * seconds(ask, question) for question in every][WARM_UP:]
+    p50_ms, p99_ms = np.percentile(times_ms, [50, 99])
+    return Latency(round(float(p50_ms), 3), round(float(p99_ms), 3), len(times_ms))
+
+
+def seconds(ask: Callable[[Question], object], question: Question) -> float:
+    """Return how long one answer took."""
+    start_s = time.perf_counter()
+    ask(question)
+    return time.perf_counter() - start_s

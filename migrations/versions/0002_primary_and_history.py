@@ -10,7 +10,8 @@ branch_labels = None
 depends_on = None
 
 # A footprint never changes under its exposure_id: a placement comes when the exposure enters force, and goes
-# when it leaves it. Other updates of an exposure (its path) leave the placements alone.
+# when it leaves it. Other updates of an exposure (its path) leave the placements alone. The index on the sphere
+# finds the cells that may be near; on the plane it is told exactly, and five times as fast, which of them are reached.
 PLACE_EXPOSURES = """
 create or replace function mvm.place_exposures() returns trigger
 language plpgsql
@@ -22,19 +23,28 @@ begin
     where p.exposure_id = c.exposure_id and not (c.is_current and c.exclusion is null);
   end if;
   insert into mvm.placement (exposure_id, projection_cell, shape)
-  select e.exposure_id, cell.projection_cell, mvm.cell_pixel_of_sky(e.footprint::geometry, cell.ra_deg, ring.srid)
+  select e.exposure_id, cell.projection_cell, placed.shape
   from changed as e
-  join mvm.projection_cell as cell on ST_Intersects(e.footprint, cell.area)
+  join mvm.projection_cell as cell on cell.area && e.footprint
   join mvm.ring on ring.ring = cell.ring
-  where e.is_current and e.exclusion is null
+  cross join lateral (
+    select
+      mvm.cell_pixel_of_sky(e.footprint::geometry, cell.ra_deg, ring.srid) as shape,
+      ST_MakeEnvelope(-0.5, -0.5, 450793.5, 450793.5) as cell
+    offset 0
+  ) as placed
+  where e.is_current
+    and e.exclusion is null
+    and (geometry_within(placed.shape, placed.cell) or ST_Intersects(placed.shape, placed.cell))
   on conflict do nothing;
   return null;
 end
 $$;
 """
 
-# Columns and rows of skycells that a placement may reach: at most a few, by arithmetic.
-SKYCELLS_OF = """
+# Columns and rows of skycells that a placement may reach are few, by arithmetic. Most placements lie within one of
+# them, as their own boxes tell. "offset 0" cuts each piece once.
+PIECES_OF = """
     cross join lateral generate_series(
       greatest(1, floor((ST_XMin(p.shape) - 21953.5) / 21442)::integer + 2),
       least(21, ceil((ST_XMax(p.shape) + 0.5) / 21442)::integer)
@@ -43,7 +53,16 @@ SKYCELLS_OF = """
       greatest(1, floor((ST_YMin(p.shape) - 21953.5) / 21442)::integer + 2),
       least(21, ceil((ST_YMax(p.shape) + 0.5) / 21442)::integer)
     ) as y (y)
-    where ST_Intersects(p.shape, mvm.skycell_box(x.x, y.y, 1e-5))
+    cross join lateral (
+      select
+        case
+          when geometry_within(p.shape, mvm.skycell_box(x.x, y.y, 1)) then p.shape
+          when ST_Intersects(p.shape, mvm.skycell_box(x.x, y.y, 1e-5))
+            then ST_ClipByBox2D(p.shape, mvm.skycell_box(x.x, y.y)::box2d)
+        end as shape
+      offset 0
+    ) as piece
+    where not ST_IsEmpty(piece.shape)
 """
 
 # The revision in force, and the one before it.
@@ -98,17 +117,16 @@ begin
         (least(l.x0, g.x0), least(l.y0, g.y0), greatest(l.x1, g.x1), greatest(l.y1, g.y1)) as as_before
   from (
     select
-      piece.projection_cell, piece.x, piece.y,
-      mvm.first_pixel(min(ST_XMin(piece.shape)), piece.x) as x0,
-      mvm.first_pixel(min(ST_YMin(piece.shape)), piece.y) as y0,
-      mvm.end_pixel(max(ST_XMax(piece.shape)), piece.x) as x1,
-      mvm.end_pixel(max(ST_YMax(piece.shape)), piece.y) as y1
+      lit.projection_cell, lit.x, lit.y,
+      mvm.first_pixel(ST_XMin(lit.box), lit.x) as x0,
+      mvm.first_pixel(ST_YMin(lit.box), lit.y) as y0,
+      mvm.end_pixel(ST_XMax(lit.box), lit.x) as x1,
+      mvm.end_pixel(ST_YMax(lit.box), lit.y) as y1
     from (
-      select p.projection_cell, x.x, y.y, ST_ClipByBox2D(p.shape, mvm.skycell_box(x.x, y.y)::box2d) as shape
-      from added as p {SKYCELLS_OF}
-    ) as piece
-    where not ST_IsEmpty(piece.shape)
-    group by piece.projection_cell, piece.x, piece.y
+      select p.projection_cell, x.x, y.y, ST_Extent(piece.shape) as box
+      from added as p {PIECES_OF}
+      group by p.projection_cell, x.x, y.y
+    ) as lit
   ) as g
   {LATEST}
   where l.x0 is null or g.x0 < l.x0 or g.y0 < l.y0 or g.x1 > l.x1 or g.y1 > l.y1
@@ -138,7 +156,7 @@ begin
     g.projection_cell, g.x, g.y, {REVISION}, e.x0, e.y0, e.x1, e.y1,
     l.recorded_at is not distinct from now()
       and (f.x0, f.y0, f.x1, f.y1) is not distinct from (e.x0, e.y0, e.x1, e.y1) as as_before
-  from (select distinct p.projection_cell, x.x, y.y from removed as p {SKYCELLS_OF}) as g
+  from (select distinct p.projection_cell, x.x, y.y from removed as p {PIECES_OF}) as g
   left join lateral mvm.skycell_extent(mvm.skycell_name(g.projection_cell, g.x, g.y)) as e on true
   {LATEST}
   where (l.x0, l.y0, l.x1, l.y1) is distinct from (e.x0, e.y0, e.x1, e.y1)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import psycopg
 
-from tests.benchmark.oracle import Floats, Integers, Pairs, memberships, pair_key
+from tests.benchmark.oracle import Integers, Pairs, pair_key
 
 TOLERANCE_MAS = 1.0
 """Nearer than this to an edge either answer counts as right; how near the two opinions part is reported."""
 
+# Exposures keep the order of their numbers, in which the loader inserts them.
 MEMBERS = """
 copy (
+  with numbered as materialized (
+    select exposure_id, row_number() over (order by exposure_id) - 1 as number from mvm.exposure
+  )
   select e.number, m.projection_cell, m.x, m.y
   from mvm.skycell_member as m
   join numbered as e on e.exposure_id = m.exposure_id
 ) to stdout"""
-
-# Exposures keep the order of their numbers, in which the loader inserts them.
-NUMBERED = """
-create temporary table numbered as
-select exposure_id, (row_number() over (order by exposure_id) - 1)::integer as number from mvm.exposure"""
 
 
 @dataclass(frozen=True)
@@ -40,17 +38,8 @@ class Exactness:
     """Distance from the edge of the farthest pair on which the two differ."""
 
 
-def check_memberships(connection: psycopg.Connection, outlines: Iterable[tuple[Integers, Floats]]) -> Exactness:
-    """Compare the memberships of a freshly loaded database with those of the same outlines."""
-    connection.execute(NUMBERED)
-    [(n_exposures,)] = connection.execute("select count(*) from numbered").fetchall()
-    found = read_members(connection)
-    connection.execute("drop table numbered")
-    return compare(found, memberships(outlines), n_exposures)
-
-
 def read_members(connection: psycopg.Connection) -> Integers:
-    """Return the pairs in the database, in order."""
+    """Return the pairs in a freshly loaded database, in order."""
     with connection.cursor().copy(MEMBERS) as copy:
         rows = np.fromstring(b"".join(bytes(part) for part in copy).decode(), dtype=np.int64, sep="\t")
     return np.sort(pair_key(*rows.reshape(-1, 4).T))

@@ -114,8 +114,7 @@ class Pointings:
 
     def block(self, start: int, stop: int) -> Pointings:
         """Return the exposures ``start <= i < stop``."""
-        columns = (self.ra_deg, self.dec_deg, self.roll_deg, self.camera)
-        return Pointings(*(column[start:stop] for column in columns))
+        return Pointings(*(column[start:stop] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)

@@ -183,4 +183,5 @@ def _convex_depth(pieces: Floats, skycells: _Skycells) -> Floats:
     middle = pieces.mean(axis=1)
     normals *= np.sign(np.einsum("psi,pi->ps", normals, middle))[:, :, None]
     at_sides = np.einsum("psi,pci->psc", normals, skycells.corners).max(axis=2).min(axis=1)
-    return np.minimum(at_edges, at_sides)
+    depth: Floats = np.minimum(at_edges, at_sides)
+    return depth

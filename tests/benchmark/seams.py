@@ -46,8 +46,9 @@ def on_seams(n: int, seed: int) -> Pointings:
         _aimed(*sky_of(random_directions(n - 5 * few, random)), random),
     ]
     order = random.permutation(n)
-    columns = (np.concatenate([vars(part)[name] for part in parts])[order] for name in vars(parts[0]))
-    return Pointings(*columns)
+    return Pointings(
+        *(np.concatenate([vars(part)[name] for part in parts])[order] for name in vars(parts[0]))
+    )
 
 
 def _aimed(ra_deg: Floats, dec_deg: Floats, random: np.random.Generator) -> Pointings:
@@ -147,4 +148,5 @@ def _turn_to_edge(pixels: Floats, across: Floats, axis: NDArray[np.int64]) -> Fl
         turn = np.where(axis == 0, np.arctan2(side[:, 0], side[:, 1]), -np.arctan2(side[:, 1], side[:, 0]))
         turns_deg.append(np.degrees((turn + np.pi / 2) % np.pi - np.pi / 2))
     following, preceding = turns_deg
-    return np.where(np.abs(following) < np.abs(preceding), following, preceding)
+    smaller: Floats = np.where(np.abs(following) < np.abs(preceding), following, preceding)
+    return smaller

@@ -1,4 +1,4 @@
-"""What a loaded sky answers, and how fast: positions, skycells, extents, new exposures, everything at once."""
+"""What a loaded sky answers, and how fast: positions, skycells, extents, new exposures, all at once."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ from tests.benchmark.timing import Latency, latency, seconds
 
 Position = tuple[float, float]
 CONE_ARCSEC = 60.0
+
+MEMBERS = """
+select m.exposure_id
+from mvm.skycell_key(%s) as k
+cross join lateral (
+  select s.exposure_id from mvm.skycell_member as s
+  where s.projection_cell = k.projection_cell and s.x = k.x and s.y = k.y
+) as m"""
+
 N_DEEPEST = 20
 """Times the deepest skycell is asked for."""
 
@@ -33,7 +42,9 @@ select ST_X(point), ST_Y(point)
 from (
   select (
     select ST_PointOnSurface(ST_GeometryN(e.footprint::geometry, 1))
-    from mvm.layer_members(o.skycell) as m join mvm.exposure as e using (exposure_id)
+    from mvm.skycell_key(o.skycell) as k
+    join mvm.skycell_member as m on m.projection_cell = k.projection_cell and m.x = k.x and m.y = k.y
+    join mvm.exposure as e using (exposure_id)
     limit 1
   ) as point
   from (select skycell from occupied order by random() limit %s) as o
@@ -93,9 +104,20 @@ def choose_places(connection: psycopg.Connection, n: int, seed: int) -> Places:
     )
 
 
+def first_touch(connection: psycopg.Connection) -> Latency:
+    """Ask for a position in every ring, and return how long it takes a session to meet a ring.
+
+    PROJ sets up the plane of a ring once per session; what is timed afterwards finds it ready.
+    """
+    rings = connection.execute("select 10.0, dec_deg from mvm.ring order by ring").fetchall()
+    return latency(asker(connection, "select * from mvm.skycell_at(%s, %s)"), rings)
+
+
 def asker(connection: psycopg.Connection, query: str) -> Callable[[Any], list[Any]]:
     """Return a function that asks a query with its parameters and fetches every row."""
-    return lambda values: connection.execute(query, values if isinstance(values, tuple) else (values,)).fetchall()
+    return lambda values: connection.execute(
+        query, values if isinstance(values, tuple) else (values,)
+    ).fetchall()
 
 
 def latencies(connection: psycopg.Connection, places: Places) -> dict[str, Latency]:
@@ -107,11 +129,13 @@ def latencies(connection: psycopg.Connection, places: Places) -> dict[str, Laten
         "cone": (f"select * from mvm.coverage(%s, %s, {CONE_ARCSEC})", places.fields),
         "coverage_anywhere": ("select * from mvm.coverage(%s, %s)", places.anywhere),
         "depth_at": ("select * from mvm.depth_at(%s, %s)", places.fields),
-        "members": ("select * from mvm.layer_members(%s)", places.typical),
+        "members": (MEMBERS, places.typical),
+        "layer_members": ("select * from mvm.layer_members(%s)", places.typical),
         "layers": ("select * from mvm.layers(%s)", places.typical),
         "extent_typical": ("select * from mvm.skycell_extent(%s)", places.typical),
         "extent_deepest": ("select * from mvm.skycell_extent(%s)", [places.deepest] * N_DEEPEST),
-        "members_deepest": ("select * from mvm.layer_members(%s)", [places.deepest] * N_DEEPEST),
+        "members_deepest": (MEMBERS, [places.deepest] * N_DEEPEST),
+        "layer_members_deepest": ("select * from mvm.layer_members(%s)", [places.deepest] * N_DEEPEST),
     }
     return {name: latency(asker(connection, query), asked) for name, (query, asked) in questions.items()}
 

@@ -1,9 +1,10 @@
-.PHONY: help setup demo test check docs clean
+.PHONY: help setup demo test check bench docs clean
 
 help:
 	@echo "make demo    set up, then build the layers of a simulated skycell"
 	@echo "make test    set up, then run every test"
 	@echo "make check   style, types, direction of imports, generated files, unit and database tests"
+	@echo "make bench   a million synthetic exposures: how fast and how exact; make bench N=50000 for fewer"
 	@echo "make docs    write the generated pages and table files again"
 	@echo "make setup   only the set-up: .venv, PostgreSQL with PostGIS"
 	@echo "make clean   remove caches and build products (not .venv, not the catalogue)"
@@ -25,6 +26,9 @@ check:
 	.venv/bin/lint-imports
 	.venv/bin/python docs/generate.py --check
 	.venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/database
+
+bench: setup
+	.venv/bin/python -m tests.benchmark --exposures $(or $(N),1000000)
 
 docs: setup
 	.venv/bin/python docs/generate.py

@@ -12,14 +12,16 @@ from tests.benchmark.oracle import Integers, Pairs, pair_key
 TOLERANCE_MAS = 1.0
 """Nearer than this to an edge either answer counts as right; how near the two opinions part is reported."""
 
+MEMBERS = "select exposure_id, projection_cell, x, y from mvm.skycell_member"
+
 # Exposures keep the order of their numbers, in which the loader inserts them.
-MEMBERS = """
+NUMBERED = """
 copy (
   with numbered as materialized (
     select exposure_id, row_number() over (order by exposure_id) - 1 as number from mvm.exposure
   )
   select e.number, m.projection_cell, m.x, m.y
-  from mvm.skycell_member as m
+  from ({pairs}) as m
   join numbered as e on e.exposure_id = m.exposure_id
 ) to stdout"""
 
@@ -38,11 +40,11 @@ class Exactness:
     """Distance from the edge of the farthest pair on which the two differ."""
 
 
-def read_members(connection: psycopg.Connection) -> Integers:
-    """Return the pairs in a freshly loaded database, in order."""
-    with connection.cursor().copy(MEMBERS) as copy:
+def read_members(connection: psycopg.Connection, pairs: str = MEMBERS) -> Integers:
+    """Return the pairs that a query finds in a freshly loaded database, in order."""
+    with connection.cursor().copy(NUMBERED.format(pairs=pairs).encode()) as copy:
         rows = np.fromstring(b"".join(bytes(part) for part in copy).decode(), dtype=np.int64, sep="\t")
-    return np.sort(pair_key(*rows.reshape(-1, 4).T))
+    return np.unique(pair_key(*rows.reshape(-1, 4).T))
 
 
 def compare(found: Integers, expected: Pairs, n_exposures: int) -> Exactness:

@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy import text
 
 from mvmdb.catalog.engine import connect, transaction
-from tests.benchmark import sky
+from tests.benchmark import peers, sky
 from tests.benchmark.archive import Archive, read_hst, read_jwst
 from tests.benchmark.exactness import Exactness, compare, read_members
 from tests.benchmark.footprints import Outline, Pointings, blocks, clustered
@@ -22,12 +22,12 @@ from tests.benchmark.newcomers import as_facts, as_rows
 from tests.benchmark.oracle import Floats, Integers, memberships
 from tests.benchmark.raster import count_wrong_extents, raster_extents
 from tests.benchmark.seams import on_seams
-from tests.benchmark.timing import Latency, seconds
+from tests.benchmark.timing import Latency, cpu_seconds, seconds
 from tests.support.database import cloned_database
 
 Figures = dict[str, Any]
 SEED = 20261122
-N_PLACES = 1000
+N_QUESTIONS = 1000
 N_PLANS = 100
 N_NEWCOMERS = 300
 N_RASTERS = 2000
@@ -52,24 +52,27 @@ def session(url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def measure_mission(template_url: str, n: int) -> Figures:
-    """Load exposures in fields of very different depth and ask everything."""
+def measure_mission(template_url: str, n: int, n_questions: int = N_QUESTIONS) -> Figures:
+    """Load exposures in fields of very different depth, and ask ``n_questions`` of each kind."""
     pointings = clustered(n, SEED)
     with cloned_database(template_url) as url, session(url) as connection:
         figures = load_figures(connection, pointings)
-        figures |= answer_figures(connection)
-        figures |= newcomer_figures(url, pointings)
+        figures |= answer_figures(connection, n_questions)
+        figures |= newcomer_figures(url, pointings, n_questions)
     return figures
 
 
 def load_figures(connection: psycopg.Connection, pointings: Pointings) -> Figures:
     """Load and return what that took."""
     grown_mb = []
+    begin_cpu_s = cpu_seconds(connection.info.backend_pid)
     load_s = seconds(lambda lines: grown_mb.append(load(connection, lines)), synthetic_lines(pointings))
+    load_cpu_s = cpu_seconds(connection.info.backend_pid) - begin_cpu_s
     analyze_s = seconds(connection.execute, "vacuum analyze")
     return {
         "n_exposures": len(pointings),
         "load_s": round(load_s, 2),
+        "load_cpu_s": round(load_cpu_s, 2),
         "vacuum_analyze_s": round(analyze_s, 2),
         "client_growth_mb": grown_mb[0],
         "client_peak_mb": peak_memory_mb(),
@@ -77,9 +80,9 @@ def load_figures(connection: psycopg.Connection, pointings: Pointings) -> Figure
     }
 
 
-def answer_figures(connection: psycopg.Connection) -> Figures:
+def answer_figures(connection: psycopg.Connection, n_questions: int) -> Figures:
     """Return how fast questions are answered, one by one and all at once."""
-    places = sky.choose_places(connection, N_PLACES, SEED)
+    places = sky.choose_places(connection, n_questions, SEED)
     figures: Figures = {"skycells_in_use": places.n_occupied, "deepest_n_exposures": places.n_deepest}
     figures |= as_figures("skycell_at_first_touch", sky.first_touch(connection))
     for name, latency in sky.latencies(connection, places).items():
@@ -99,14 +102,16 @@ def as_figures(name: str, latency: Latency) -> Figures:
     return {f"{name}_p50_ms": latency.p50_ms, f"{name}_p99_ms": latency.p99_ms}
 
 
-def newcomer_figures(url: str, pointings: Pointings) -> Figures:
+def newcomer_figures(url: str, pointings: Pointings, n_questions: int) -> Figures:
     """Return how long single new exposures take: in one SQL statement, and by way of the catalogue."""
-    rows = as_rows(pointings.block(0, N_NEWCOMERS), FIRST_NEWCOMER)
-    facts = as_facts(pointings.block(0, N_NEWCOMERS), FIRST_NEWCOMER + N_NEWCOMERS)
+    some = pointings.block(0, min(n_questions, N_NEWCOMERS))
+    rows, facts = as_rows(some, FIRST_NEWCOMER), as_facts(some, FIRST_NEWCOMER + len(some))
     engine = connect(url)
     with session(url) as connection, transaction(engine) as pooled:
         sky.first_touch(connection)
-        skycells = connection.execute("select skycell from mvm.skycell_extent_history limit %s", (N_PLANS,))
+        skycells = connection.execute(
+            "select skycell from mvm.skycell_extent_history limit %s", (min(n_questions, N_PLANS),)
+        )
         names = [name for (name,) in skycells.fetchall()]
         pooled.execute(text("select count(*) from mvm.ring cross join lateral mvm.skycell_at(10, dec_deg)"))
         inserted = sky.insert_latency(connection, rows)
@@ -164,7 +169,7 @@ def _archive_figures(template_url: str, archive: Archive) -> Figures:
             ((part.index, part.vectors) for part in archive.by_shape()), expected, N_RASTERS, SEED
         )
         n_wrong = count_wrong_extents(connection, extents)
-        places = sky.choose_places(connection, N_PLACES, SEED)
+        places = sky.choose_places(connection, N_QUESTIONS, SEED)
         sky.first_touch(connection)
         latencies = sky.latencies(connection, places)
     figures = {"load_s": round(load_s, 3), "n_refused": archive.n_refused} | exactness_figures(found)
@@ -190,4 +195,6 @@ def machine(server_url: str) -> Figures:
 
 
 def measure_peers(template_url: str, n: int) -> Figures:
-    return {"mvmdb": {}}
+    """Ask mvmdb and its peers the same about the same exposures."""
+    with cloned_database(template_url) as url, session(url) as connection:
+        return peers.measure(connection, n, SEED)

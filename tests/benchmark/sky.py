@@ -20,6 +20,8 @@ from tests.benchmark.timing import Latency, latency, seconds
 Position = tuple[float, float]
 CONE_ARCSEC = 60.0
 
+SKYCELLS = "select skycell from mvm.skycell_member where exposure_id = %s"
+
 MEMBERS = """
 select m.exposure_id
 from mvm.skycell_key(%s) as k
@@ -79,6 +81,8 @@ class Places:
     """Positions within footprints."""
     typical: Sequence[str]
     """Skycells that exposures reach, each as likely as any other."""
+    exposures: Sequence[int]
+    """Numbers of exposures."""
     deepest: str
     n_occupied: int
     n_deepest: int
@@ -93,11 +97,13 @@ def choose_places(connection: psycopg.Connection, n: int, seed: int) -> Places:
     names = connection.execute("select skycell from occupied order by random() limit %s", (n,)).fetchall()
     [deepest] = connection.execute("select * from occupied order by n_exposures desc limit 1").fetchall()
     [(n_occupied,)] = connection.execute("select count(*) from occupied").fetchall()
+    [(last,)] = connection.execute("select max(exposure_id) from mvm.exposure").fetchall()
     ra_deg, dec_deg = random.uniform(0, 360, n), np.degrees(np.arcsin(random.uniform(-1, 1, n)))
     return Places(
         anywhere=list(zip(ra_deg.tolist(), dec_deg.tolist(), strict=True)),
         fields=[(float(ra), float(dec)) for ra, dec in fields],
         typical=[name for (name,) in names],
+        exposures=random.integers(1, last + 1, n).tolist(),
         deepest=deepest[0],
         n_occupied=n_occupied,
         n_deepest=deepest[1],
@@ -129,6 +135,7 @@ def latencies(connection: psycopg.Connection, places: Places) -> dict[str, Laten
         "cone": (f"select * from mvm.coverage(%s, %s, {CONE_ARCSEC})", places.fields),
         "coverage_anywhere": ("select * from mvm.coverage(%s, %s)", places.anywhere),
         "depth_at": ("select * from mvm.depth_at(%s, %s)", places.fields),
+        "skycells_of_exposure": (SKYCELLS, places.exposures),
         "members": (MEMBERS, places.typical),
         "layer_members": ("select * from mvm.layer_members(%s)", places.typical),
         "layers": ("select * from mvm.layers(%s)", places.typical),

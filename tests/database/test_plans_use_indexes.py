@@ -186,3 +186,39 @@ def test_there_is_something_to_find(crowded: Connection) -> None:
     count = "select count(*) from mvm.layer_members(:skycell) where layer = 'wfc3_ir_f160w'"
     assert crowded.execute(text(count), {"skycell": CROWDED}).scalar_one() > N_EXPOSURES / 20
     assert crowded.execute(text("select count(*) from mvm.coverage(181.07, 27.9)")).scalar_one() > 50
+
+
+ROWS_READ = """
+select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+from pg_stat_xact_user_tables where schemaname = 'mvm'"""
+
+ONE_MORE = """
+insert into mvm.exposure (
+  rootname, revision, is_current, visit, instrument, detector, filter, exptime_s, start_mjd, end_mjd,
+  target_name, file_path, file_type, file_sha256, file_size_bytes, footprint
+)
+select
+  'one more', 1, true, visit, instrument, detector, filter, exptime_s, start_mjd, end_mjd,
+  target_name, file_path, file_type, file_sha256, file_size_bytes, footprint
+from mvm.exposure where exposure_id = 7"""
+
+CHANGES = {
+    "new": ONE_MORE,
+    "retired": "update mvm.exposure set is_current = false where exposure_id = 7",
+    "moved": "update mvm.exposure set file_path = '/elsewhere' where exposure_id = 7",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_one_exposure_touches_few_rows(crowded: Connection, change: str) -> None:
+    """Its placements and the history of its extents, however many others there are."""
+    undone = crowded.begin_nested()
+    before = dict(tuple(row) for row in crowded.execute(text(ROWS_READ)))
+    for _ in range(2):  # plans are made the first time and kept
+        again = crowded.begin_nested()
+        crowded.execute(text(CHANGES[change]))
+        again.rollback()
+    after = dict(tuple(row) for row in crowded.execute(text(ROWS_READ)))
+    undone.rollback()
+    for name in ("exposure", "placement", "extent_revision"):
+        assert after[name] - before[name] < 100, name

@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.benchmark import report
@@ -28,25 +28,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     with private_server(settings=()) as server_url, template_database(server_url) as template_url:
-        figures = run(template_url, options)
-    report.write(figures, options.output)
+        for figures in run(template_url, options):
+            report.write(figures, options.output)  # what has been measured survives an interruption
     sys.stdout.write("\n\n".join(_tables(figures)) + "\n")
 
 
-def run(template_url: str, options: argparse.Namespace) -> Figures:
-    """Return all figures, each part of the run in a database of its own."""
+def run(template_url: str, options: argparse.Namespace) -> Iterator[Figures]:
+    """Yield the figures, more after each part of the run; each part has a database of its own."""
     directory = Path(os.environ.get("MVMDB_SHARED", "../shared")) / "data/footprints"
+    n_seams = options.exposures if options.seams is None else options.seams
     figures: Figures = {"machine": machine(template_url)}
     logger.info("%d synthetic exposures: load and questions", options.exposures)
     figures |= measure_mission(template_url, options.exposures)
-    logger.info("%d synthetic exposures, a fifth on seams: exactness", options.seams or options.exposures)
-    figures |= measure_exactness(template_url, options.seams or options.exposures)
+    figures["machine"]["load_average_after"] = round(os.getloadavg()[0], 2)
+    yield figures
     logger.info("real footprints")
     figures["archive"] = measure_archive(template_url, directory)
+    yield figures
     logger.info("%d synthetic exposures, a fifth on seams: peers", options.peers)
     figures["peers"] = measure_peers(template_url, options.peers)
-    figures["machine"]["load_average_after"] = round(os.getloadavg()[0], 2)
-    return figures
+    yield figures
+    logger.info("%d synthetic exposures, a fifth on seams: exactness", n_seams)
+    figures |= measure_exactness(template_url, n_seams)
+    yield figures
 
 
 def _parser() -> argparse.ArgumentParser:

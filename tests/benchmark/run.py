@@ -114,8 +114,9 @@ def newcomer_figures(url: str, pointings: Pointings, n_questions: int) -> Figure
         )
         names = [name for (name,) in skycells.fetchall()]
         pooled.execute(text("select count(*) from mvm.ring cross join lateral mvm.skycell_at(10, dec_deg)"))
+        commits = sky.commit_latency(connection, len(rows))
         inserted = sky.insert_latency(connection, rows)
-    figures = as_figures("insert", inserted)
+    figures = as_figures("insert", inserted) | as_figures("bare_commit", commits)
     figures |= as_figures("register_exposure", sky.register_latency(engine, facts))
     figures |= as_figures("plan_skycell", sky.plan_latency(engine, names))
     engine.dispose()

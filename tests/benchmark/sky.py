@@ -209,6 +209,14 @@ def insert_latency(connection: psycopg.Connection, rows: Sequence[tuple[str, str
     return latency(lambda row: connection.execute(INSERT, row), rows)
 
 
+def commit_latency(connection: psycopg.Connection, n: int) -> Latency:
+    """Return how long the smallest transaction takes: what the disk needs to keep it is in every insert."""
+    connection.execute("create table mvm.bare_commit (number integer)")
+    bare = latency(asker(connection, "insert into mvm.bare_commit values (%s) returning number"), range(n))
+    connection.execute("drop table mvm.bare_commit")
+    return bare
+
+
 def database_gb(connection: psycopg.Connection) -> float:
     """Return the size of the database, 1e9 bytes."""
     [(n_bytes,)] = connection.execute("select pg_database_size(current_database())").fetchall()

@@ -39,9 +39,19 @@ end
 $$;
 """
 
-# Columns and rows of skycells that a placement may reach: at most a few, by arithmetic. Most placements lie within
-# one, and for these comparing boxes is enough, as it is below for clipping.
-SKYCELLS_OF = """
+# What of a placement lies in a skycell. Most placements lie within one, as their own boxes tell.
+PIECE = """
+      select
+        case
+          when geometry_within(p.shape, mvm.skycell_box({x}, {y}, 1)) then p.shape
+          when ST_Intersects(p.shape, mvm.skycell_box({x}, {y}, 1e-5))
+            then ST_ClipByBox2D(p.shape, mvm.skycell_box({x}, {y})::box2d)
+        end as shape
+      offset 0  -- cut once
+"""
+
+# Columns and rows of skycells that a placement may reach are few, by arithmetic.
+PIECES_OF = f"""
     cross join lateral generate_series(
       greatest(1, floor((ST_XMin(p.shape) - 21953.5) / 21442)::integer + 2),
       least(21, ceil((ST_XMax(p.shape) + 0.5) / 21442)::integer)
@@ -50,10 +60,12 @@ SKYCELLS_OF = """
       greatest(1, floor((ST_YMin(p.shape) - 21953.5) / 21442)::integer + 2),
       least(21, ceil((ST_YMax(p.shape) + 0.5) / 21442)::integer)
     ) as y (y)
-    where p.shape @ mvm.skycell_box(x.x, y.y, 1) or ST_Intersects(p.shape, mvm.skycell_box(x.x, y.y, 1e-5))
+    cross join lateral ({PIECE.format(x="x.x", y="y.y")}) as piece
+    where not ST_IsEmpty(piece.shape)
 """
 
-# The revision in force, and the one before it.
+# The revision in force, and the one before it. "limit 1" keeps both to their index: joined, the planner would read
+# the whole history in the order of its index for a single new exposure.
 LATEST = """
   left join lateral (
     select r.revision, r.recorded_at, r.x0, r.y0, r.x1, r.y1
@@ -62,12 +74,17 @@ LATEST = """
     order by r.revision desc
     limit 1
   ) as l on true
-  left join mvm.extent_revision as f
-    on f.projection_cell = g.projection_cell and f.x = g.x and f.y = g.y and f.revision = l.revision - 1
+  left join lateral (
+    select r.x0, r.y0, r.x1, r.y1
+    from mvm.extent_revision as r
+    where r.projection_cell = g.projection_cell and r.x = g.x and r.y = g.y and r.revision = l.revision - 1
+    limit 1
+  ) as f on true
 """
 
-# The planner cannot know how many extents a statement touches. Kept plans, and plans that read the whole history
-# for each of them, would make a bulk load quadratic; hence the settings of the two functions.
+# The planner cannot know how many extents a statement touches, and keeps the plan it made for the first one. Plans
+# that read the whole history, or do so for each extent, would make a bulk load quadratic and a single exposure slow;
+# hence the settings of the two functions: nested loops by index serve one and a million.
 
 # One transaction makes at most one revision of an extent: what it recorded itself it corrects, and takes back
 # when in the end nothing has changed.
@@ -92,7 +109,8 @@ create function mvm.record_grown_extents() returns trigger
 language plpgsql
 set search_path = mvm, public, pg_temp
 set enable_seqscan = off
-set plan_cache_mode = force_custom_plan
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 begin
   lock table mvm.extent_revision in share row exclusive mode;
@@ -105,20 +123,16 @@ begin
         (least(l.x0, g.x0), least(l.y0, g.y0), greatest(l.x1, g.x1), greatest(l.y1, g.y1)) as as_before
   from (
     select
-      piece.projection_cell, piece.x, piece.y,
-      mvm.first_pixel(min(ST_XMin(piece.shape)), piece.x) as x0,
-      mvm.first_pixel(min(ST_YMin(piece.shape)), piece.y) as y0,
-      mvm.end_pixel(max(ST_XMax(piece.shape)), piece.x) as x1,
-      mvm.end_pixel(max(ST_YMax(piece.shape)), piece.y) as y1
+      lit.projection_cell, lit.x, lit.y,
+      mvm.first_pixel(ST_XMin(lit.box), lit.x) as x0,
+      mvm.first_pixel(ST_YMin(lit.box), lit.y) as y0,
+      mvm.end_pixel(ST_XMax(lit.box), lit.x) as x1,
+      mvm.end_pixel(ST_YMax(lit.box), lit.y) as y1
     from (
-      select
-        p.projection_cell, x.x, y.y,
-        case when p.shape @ mvm.skycell_box(x.x, y.y) then p.shape
-          else ST_ClipByBox2D(p.shape, mvm.skycell_box(x.x, y.y)::box2d) end as shape
-      from added as p {SKYCELLS_OF}
-    ) as piece
-    where not ST_IsEmpty(piece.shape)
-    group by piece.projection_cell, piece.x, piece.y
+      select p.projection_cell, x.x, y.y, ST_Extent(piece.shape) as box
+      from added as p {PIECES_OF}
+      group by p.projection_cell, x.x, y.y
+    ) as lit
   ) as g
   {LATEST}
   where l.x0 is null or g.x0 < l.x0 or g.y0 < l.y0 or g.x1 > l.x1 or g.y1 > l.y1
@@ -134,12 +148,30 @@ create trigger extent_grows after insert on mvm.placement
   referencing new table as added for each statement execute function mvm.record_grown_extents();
 """
 
+# The view mvm.skycell_extent says the same, but joined to it, it would be computed for the whole sky.
+LEFT_OVER = f"""
+  select
+    mvm.first_pixel(ST_XMin(lit.box), g.x) as x0,
+    mvm.first_pixel(ST_YMin(lit.box), g.y) as y0,
+    mvm.end_pixel(ST_XMax(lit.box), g.x) as x1,
+    mvm.end_pixel(ST_YMax(lit.box), g.y) as y1
+  from (
+    select ST_Extent(piece.shape) as box
+    from mvm.placement as p
+    cross join lateral ({PIECE.format(x="g.x", y="g.y")}) as piece
+    where p.projection_cell = g.projection_cell
+      and p.shape && mvm.skycell_box(g.x, g.y)
+      and not ST_IsEmpty(piece.shape)
+  ) as lit
+"""
+
 RECORD_SHRUNK_EXTENTS = f"""
 create function mvm.record_shrunk_extents() returns trigger
 language plpgsql
 set search_path = mvm, public, pg_temp
 set enable_seqscan = off
-set plan_cache_mode = force_custom_plan
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 begin
   lock table mvm.extent_revision in share row exclusive mode;
@@ -148,8 +180,8 @@ begin
     g.projection_cell, g.x, g.y, {REVISION}, e.x0, e.y0, e.x1, e.y1,
     l.recorded_at is not distinct from now()
       and (f.x0, f.y0, f.x1, f.y1) is not distinct from (e.x0, e.y0, e.x1, e.y1) as as_before
-  from (select distinct p.projection_cell, x.x, y.y from removed as p {SKYCELLS_OF}) as g
-  left join lateral mvm.skycell_extent(mvm.skycell_name(g.projection_cell, g.x, g.y)) as e on true
+  from (select distinct p.projection_cell, x.x, y.y from removed as p {PIECES_OF}) as g
+  cross join lateral ({LEFT_OVER}) as e
   {LATEST}
   where (l.x0, l.y0, l.x1, l.y1) is distinct from (e.x0, e.y0, e.x1, e.y1)
   ) {STORE}

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,13 +34,13 @@ def running_server() -> Iterator[str]:
 
 
 @contextmanager
-def private_server() -> Iterator[str]:
-    """Give the URL of a server that is made for this moment."""
+def private_server(settings: Sequence[str] = _QUICK) -> Iterator[str]:
+    """Give the URL of a server that is made for this moment, with some settings changed."""
     home = Path(tempfile.mkdtemp(prefix="mvmdb-test-", dir="/tmp"))
     try:
         status = cluster.start(home)
         with psycopg.connect(status.url, autocommit=True) as connection:
-            for setting in _QUICK:
+            for setting in settings:
                 connection.execute(f"alter system set {setting}".encode())
             connection.execute("select pg_reload_conf()")
         yield status.url

@@ -10,7 +10,19 @@ from rich.markup import escape
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, exclusion, footprint, maps, parameters, preview
+from mvmdb_cli import (
+    ask,
+    build,
+    coverage,
+    database,
+    deep,
+    demo,
+    exclusion,
+    footprint,
+    maps,
+    parameters,
+    preview,
+)
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -27,6 +39,7 @@ app.add_typer(footprint.app, name="footprint")
 app.add_typer(build.layer_app, name="layer")
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
+app.command("deep")(deep.deep)
 app.add_typer(ask.skycell_app, name="skycell")
 app.add_typer(ask.exposure_app, name="exposure")
 app.add_typer(ask.product_app, name="product")

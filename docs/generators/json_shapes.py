@@ -11,7 +11,7 @@ from typing import Any
 from mvmdb.catalog.exclusions import ExclusionChange, ExclusionRow
 from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.footprints import OverlapRow
-from mvmdb.catalog.layers import LayerRow, SkycellRow
+from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
@@ -198,6 +198,7 @@ OUTPUTS = (
     Output("coverage", list[DepthRow], "with --depth"),
     Output("coverage", list[PositionDepthRow], "with --positions"),
     Output("coverage", CoveredArea, "with --area"),
+    Output("deep", list[DeepLayerRow]),
     Output("provenance", list[ProvenanceRow]),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
@@ -237,6 +238,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     CoverageRow: ("current_exposure",),
     DepthRow: ("layer_depth",),
     PositionDepthRow: ("layer_depth",),
+    DeepLayerRow: ("layer_depth",),
     ExclusionChange: ("exclusion",),
     ExclusionRow: ("exclusion",),
     ExposureRow: ("current_exposure",),

@@ -31,6 +31,20 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
+class DeepLayerRow:
+    """A layer that reaches some exposure time somewhere."""
+
+    skycell: str
+    layer: str
+    deepest_exptime_s: float
+    """Longest exposure time in the layer, seconds, from outlines."""
+    area_arcmin2: float
+    """Sky on which it reaches what was asked for, square arcmin."""
+    s_region: str
+    """That sky as STC-S text."""
+
+
+@dataclass(frozen=True)
 class SkycellRow:
     """A skycell that has layers."""
 
@@ -42,6 +56,16 @@ class SkycellRow:
 def list_layers(connection: Connection, skycell: SkycellName) -> list[LayerRow]:
     """Return the layers of a skycell, by name, with the file of each that has one."""
     return fetch(connection, LayerRow, select_function(LayerRow, func.mvm.layers(str(skycell))))
+
+
+def list_deep_layers(
+    connection: Connection, filter_name: str, min_exptime_s: float, *, skycell: SkycellName | None = None
+) -> list[DeepLayerRow]:
+    """Return where a filter is at least so deep, the deepest layer first; layers of skycells may overlap."""
+    deep = func.mvm.deep_layers(filter_name, min_exptime_s, skycell and str(skycell))
+    rows = deep.table_valued("skycell", "layer", "deepest_exptime_s", "area_arcmin2", "region")
+    s_region = func.mvm.s_region(rows.c.region).label("s_region")
+    return fetch(connection, DeepLayerRow, select(*rows.columns[:4], s_region))
 
 
 def list_skycells_with_layers(connection: Connection) -> list[SkycellRow]:

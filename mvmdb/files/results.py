@@ -70,7 +70,7 @@ def as_parquet(rows: Rows, names: Sequence[str]) -> bytes:
 
 
 def as_ds9(rows: Rows) -> bytes:
-    """Return the ``s_region`` of the rows as ds9 polygons, labelled with the exposure.
+    """Return the ``s_region`` of the rows as ds9 polygons, labelled with exposure or layer.
 
     Raises
     ------
@@ -79,14 +79,19 @@ def as_ds9(rows: Rows) -> bytes:
     """
     if rows and "s_region" not in rows[0]:
         raise InputError(
-            "these rows have no footprint to draw", hint="ds9 regions come from `mvmdb coverage`"
+            "these rows have no footprint to draw",
+            hint="ds9 regions come from `mvmdb coverage` and `mvmdb deep`",
         )
     lines = [
-        f"polygon({','.join(polygon.split()[2:])}) # text={{{row['exposure']} {row['filter']}}}\n"
+        f"polygon({','.join(polygon.split()[2:])}) # text={{{_label(row)}}}\n"
         for row in rows
         for polygon in _polygons(row["s_region"])
     ]
     return (_DS9_HEADER + "".join(lines)).encode()
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    return " ".join(str(row[name]) for name in ("exposure", "filter", "skycell", "layer") if name in row)
 
 
 def _polygons(s_region: str | None) -> list[str]:

@@ -319,6 +319,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("skycell at", "", ["181.1186", "27.9537"]),
         ("skycell show", "", [DEMO]),
         ("skycell show", "", ["p0000x01y01"]),
+        ("deep", "", ["F160W", "100"]),
         ("exposure list", "", []),
         ("exposure list", "with --failed", ["--failed"]),
         ("exposure show", "", ["izsm11a5q"]),

@@ -117,6 +117,8 @@ QUESTIONS = {
     "select * from mvm.depth_at(181.07, 27.9)": FOOTPRINT,
     "select * from mvm.depth_at(10, -30)": FOOTPRINT,
     "select * from mvm.layers('p0400x03y05')": PLACEMENT,
+    "select * from mvm.layer_exclusions('p0400x03y05', 'wfc3_ir_f160w')": FOOTPRINT,
+    "select * from mvm.deep_layers('f160w', 2000, 'p0400x03y05')": PLACEMENT,
     "select * from mvm.exposure_overlap('p0400x03y05')": PLACEMENT,
     "select * from mvm.exposure_overlap('p0400x03y05', 'wfc3_ir_f160w')": PLACEMENT,
     f"select * from mvm.skycell_footprints('{CROWDED}')": PLACEMENT,

@@ -84,6 +84,63 @@ def test_an_input_that_changed_since_ingest_stops_the_build(mvmdb: CommandLine, 
         assert rebuilt[0].header["MVMREV"] == 2
 
 
+def test_a_layer_is_built_from_what_is_sound_and_says_what_it_lacks(mvmdb: CommandLine, field: Path) -> None:
+    """One exposure each without DQ, with DQ of another size, an unknown unit, a moving target."""
+    layer = "wfc3_ir_f125w_coarse"
+    (before,) = mvmdb.json("layer", "plan", "p1889x07y19", layer)
+    spoiled = mvmdb.home / "spoiled"
+    spoiled.mkdir()
+    original = Path(before["inputs"][0]["file_path"])
+    for name, spoil in SPOILT.items():
+        path = spoiled / f"{name}_flt.fits"
+        with fits.open(original) as hdus:
+            hdus[0].header["ROOTNAME"] = name
+            spoil(hdus)
+            hdus.writeto(path)
+    results = {Path(row["file_path"]).name[:9]: row for row in mvmdb.json("ingest", spoiled, expect=3)}
+    found = {name: (row["outcome"], row["keyword"], row["exclusion"]) for name, row in results.items()}
+    assert found == {
+        "izsm97a1q": ("failed", "EXTNAME", None),
+        "izsm97a2q": ("failed", "NAXIS1", None),
+        "izsm97a3q": ("failed", "BUNIT", None),
+        "izsm97a4q": ("new", None, "moving_target (MTFLAG = 'T')"),
+    }
+    assert "no DQ extension" in results["izsm97a1q"]["message"]
+    (plan,) = mvmdb.json("layer", "plan", "p1889x07y19", layer)
+    assert plan["inputs"] == before["inputs"]
+    expected = {"exposure": "izsm97a4q", "code": "moving_target", "detail": "MTFLAG = 'T'"}
+    assert plan["excluded"] == [expected]
+    (result,) = mvmdb.json("layer", "build", "p1889x07y19", layer, "--force")
+    assert (result["outcome"], result["n_excluded"]) == ("published", 1)
+    header = fits.getheader(result["file_path"])
+    assert header["MVMNEXCL"] == 1
+    assert any("izsm97a4q moving_target" in line for line in header["HISTORY"])
+
+
+def _without_dq(hdus: fits.HDUList) -> None:
+    del hdus["DQ"]
+
+
+def _with_small_dq(hdus: fits.HDUList) -> None:
+    hdus["DQ"].data = hdus["DQ"].data[:-1]
+
+
+def _with_unknown_unit(hdus: fits.HDUList) -> None:
+    hdus["SCI"].header["BUNIT"] = "FURLONGS"
+
+
+def _of_a_moving_target(hdus: fits.HDUList) -> None:
+    hdus[0].header["MTFLAG"] = "T"
+
+
+SPOILT = {
+    "izsm97a1q": _without_dq,
+    "izsm97a2q": _with_small_dq,
+    "izsm97a3q": _with_unknown_unit,
+    "izsm97a4q": _of_a_moving_target,
+}
+
+
 def test_a_lost_product_is_built_again_bit_for_bit(mvmdb: CommandLine, field: Path) -> None:
     (row,) = [r for r in mvmdb.json("product", "list") if r["layer"] == "wfc3_ir_f160w_coarse"]
     path = Path(row["file_path"])

@@ -127,7 +127,7 @@ def _questions(products: list[ProductRow], elapsed_s: float) -> None:
     ra_deg, dec_deg = demo_position_deg()
     product = products[0].product if products else "PRODUCT"
     program = "mvmdb" if shutil.which("mvmdb") else os.path.relpath(sys.argv[0])
-    sql = "select skycell, layer, exptime_s from mvm.layer_depth where filter = 'F160W' and exptime_s > 2000"
+    sql = "select skycell, layer, deepest_exptime_s, area_arcmin2 from mvm.deep_layers('F160W', 2000)"
     typer.echo(
         f"""
 Done in {elapsed_s:.0f} s. What you might ask next:

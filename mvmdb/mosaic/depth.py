@@ -74,14 +74,15 @@ def _batches(outlines: Sequence[Floats]) -> Iterator[slice]:
 
 def _sides(outlines: Sequence[Floats], batch: slice) -> tuple[Floats, NDArray[np.intp]]:
     """Return sides ``(n, 2 ends, 2 axes)`` with their polygon to the left, and the index of that polygon."""
-    found = [_anticlockwise(outline) for outline in outlines[batch]]
+    found = [anticlockwise(outline) for outline in outlines[batch]]
     sides = np.concatenate([np.stack([line, np.roll(line, -1, axis=0)], axis=1) for line in found])
     polygon = np.repeat(np.arange(batch.start, batch.stop), [len(line) for line in found])
     rising = sides[:, 0, _Y] != sides[:, 1, _Y]  # a level side has no height to add
     return sides[rising], polygon[rising]
 
 
-def _anticlockwise(outline: Floats) -> Floats:
+def anticlockwise(outline: Floats) -> Floats:
+    """Return a simple polygon, vertices ``(n, 2)``, turned so that its inside lies to the left."""
     x, y = (outline - outline[0]).T
     area = np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))
     return outline if area > 0 else outline[::-1]

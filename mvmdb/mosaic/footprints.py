@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mvmdb.errors import EmptyLayerError
+from mvmdb.mosaic.depth import anticlockwise
 from mvmdb.records import FootprintStatistics
 
 Floats = NDArray[np.float64]
@@ -82,8 +83,8 @@ def _crossings(outlines: Sequence[Floats], shape: tuple[int, int]) -> tuple[Ints
     is left going right, and the number of the outline.
     """
     n_y, n_x = shape
-    start = np.concatenate([_anticlockwise(outline) for outline in outlines])
-    end = np.concatenate([np.roll(_anticlockwise(outline), -1, axis=0) for outline in outlines])
+    start = np.concatenate([anticlockwise(outline) for outline in outlines])
+    end = np.concatenate([np.roll(anticlockwise(outline), -1, axis=0) for outline in outlines])
     chip = np.repeat(np.arange(len(outlines)), [len(outline) for outline in outlines])
     first, last = (
         np.clip(np.ceil(limit(start[:, _Y], end[:, _Y])), 0, n_y).astype(np.int64)
@@ -99,12 +100,6 @@ def _crossings(outlines: Sequence[Floats], shape: tuple[int, int]) -> tuple[Ints
         end[side, _Y] < start[side, _Y], 1, -1
     )  # anticlockwise: down on the left, up on the right
     return row, column, step, chip[side]
-
-
-def _anticlockwise(outline: Floats) -> Floats:
-    x, y = (outline - outline[0]).T
-    area = np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))
-    return outline if area > 0 else outline[::-1]
 
 
 def _median(values: NDArray[np.number], counts: Ints) -> float:

@@ -10,7 +10,20 @@ from rich.markup import escape
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, exclusion, footprint, maps, parameters, preview
+from mvmdb_cli import (
+    ask,
+    build,
+    coverage,
+    database,
+    demo,
+    exclusion,
+    footprint,
+    history,
+    maps,
+    parameters,
+    pixel,
+    preview,
+)
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -29,9 +42,13 @@ app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.add_typer(ask.skycell_app, name="skycell")
 app.add_typer(ask.exposure_app, name="exposure")
+ask.exposure_app.command("contributions")(history.exposure_contributions)
 app.add_typer(ask.product_app, name="product")
+ask.product_app.command("history")(history.product_history)
+app.add_typer(history.build_app, name="build")
 app.add_typer(exclusion.exclusion_app, name="exclusion")
 app.command("provenance")(ask.provenance)
+app.command("pixel", context_settings=NEGATIVE_NUMBERS)(pixel.pixel)
 app.add_typer(maps.map_app, name="map")
 app.command("moc")(maps.moc)
 app.command("preview")(preview.preview)

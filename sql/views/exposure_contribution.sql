@@ -6,52 +6,54 @@ create view mvm.exposure_contribution as
 select
   given.exposure,
   given.exposure_revision,
-  p.product,
-  p.skycell,
-  p.layer,
-  p.selection,
-  p.revision,
-  p.state,
+  given.product,
+  given.skycell,
+  given.layer,
+  given.selection,
+  given.revision,
+  given.state,
   given.n_chips,
   given.n_pixels,
   given.n_pixels * pixel.area_arcsec2 as area_arcsec2,
   given.exptime_s,
   given.weight / nullif(whole.weight, 0) as weight_share,
-  p.published_at,
+  given.published_at,
   given.exposure_id,
-  p.product_id,
-  p.build_id::text as build_id
+  given.product_id,
+  given.build_id::text as build_id
 from (
   select
-    i.product_id,
-    i.exposure_id,
+    p.product_id, p.product, p.skycell, p.layer, p.selection, p.revision, p.state, p.published_at, p.build_id,
+    p.x0, p.y0, p.x1, p.y1,
+    e.exposure_id,
     e.rootname as exposure,
     e.revision as exposure_revision,
     e.exptime_s,
     count(*) as n_chips,
     sum(i.n_pixels_contributed)::bigint as n_pixels,
     sum(i.n_pixels_contributed * e.exptime_s / c.pixel_scale_arcsec ^ 2) as weight
-  from mvm.product_input as i
+  from mvm.product as p
+  join mvm.product_input as i on i.product_id = p.product_id
   join mvm.exposure as e on e.exposure_id = i.exposure_id
   join mvm.chip as c on c.exposure_id = i.exposure_id and c.chip = i.chip
-  group by i.product_id, i.exposure_id, e.rootname, e.revision, e.exptime_s
+  where p.published_at is not null
+  group by p.product_id, e.exposure_id
 ) as given
-join mvm.product as p on p.product_id = given.product_id and p.published_at is not null
 cross join lateral (
   select sum(i.n_pixels_contributed * e.exptime_s / c.pixel_scale_arcsec ^ 2) as weight
   from mvm.product_input as i
   join mvm.exposure as e on e.exposure_id = i.exposure_id
   join mvm.chip as c on c.exposure_id = i.exposure_id and c.chip = i.chip
-  where i.product_id = p.product_id
+  where i.product_id = given.product_id
 ) as whole
-cross join lateral mvm.skycell_key(p.skycell) as key
+cross join lateral mvm.skycell_key(given.skycell) as key
 cross join lateral (
   select
-    (case when p.layer like '%\_coarse' then 0.12 else 0.04 end) ^ 2
+    (case when given.layer like '%\_coarse' then 0.12 else 0.04 end) ^ 2
     * (
       1 + radians(0.04 / 3600) ^ 2 * (
-        ((p.x0 + p.x1 - 1) / 2.0 + (key.x - 1) * 21442 - 225143) ^ 2
-        + ((p.y0 + p.y1 - 1) / 2.0 + (key.y - 1) * 21442 - 225143) ^ 2
+        ((given.x0 + given.x1 - 1) / 2.0 + (key.x - 1) * 21442 - 225143) ^ 2
+        + ((given.y0 + given.y1 - 1) / 2.0 + (key.y - 1) * 21442 - 225143) ^ 2
       )
     )::double precision ^ (-1.5) as area_arcsec2
 ) as pixel;

@@ -52,6 +52,7 @@ class PixelInputRow:
     exposure_revision: int
     exposure_is_current: bool
     exposure_path: str
+    build_id: str
 
 
 def list_position_products(connection: Connection, ra_deg: float, dec_deg: float) -> list[PositionProduct]:

@@ -169,6 +169,10 @@ def _read_pixel(connection: Connection, product: PositionProduct, box_pix: int) 
     middle = y - box.y0, x - box.x0
     counts = _count_inputs(product, pixels)
     rows = list_pixel_inputs(connection, product.product, _any_bit(pixels.context))
+    if any(row.build_id != product.build_id for row in rows):
+        raise ProvenanceError(
+            product.file_path, "has been replaced by a build while it was read", hint="ask again"
+        )
     here = pixels.context[:, middle[0], middle[1]]
     return ProductPixel(
         product=product.product,

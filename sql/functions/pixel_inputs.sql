@@ -8,7 +8,7 @@ returns table (
   context_index integer, exposure text, chip integer, start_utc timestamptz, exptime_s double precision,
   expected_weight_s double precision, weight_share double precision, wcsname text, proposal_id integer,
   sky_e_per_s_arcsec2 double precision, sky_group integer, flux_scale double precision, exposure_revision integer,
-  exposure_is_current boolean, exposure_path text, exposure_id integer
+  exposure_is_current boolean, exposure_path text, exposure_id integer, build_id text
 )
 language sql stable parallel safe rows 10
 begin atomic
@@ -16,7 +16,7 @@ begin atomic
     i.context_index, e.rootname, i.chip::integer, mvm.timestamp_of_mjd(e.start_mjd), e.exptime_s,
     expected.weight_s, expected.weight_s / sum(expected.weight_s) over (), coalesce(c.wcsname, e.wcsname), e.proposal_id,
     i.sky_e_per_s_arcsec2, i.sky_group, i.flux_scale, e.revision,
-    e.is_current, e.file_path, e.exposure_id
+    e.is_current, e.file_path, e.exposure_id, p.build_id::text
   from mvm.product as p
   join mvm.product_input as i on i.product_id = p.product_id
   join mvm.exposure as e on e.exposure_id = i.exposure_id
@@ -32,4 +32,4 @@ begin atomic
 end;
 
 comment on function mvm.pixel_inputs is
-  'Inputs whose bits are set in the values of the context planes (CTX, plane 0 first) at one pixel of a current product; expected_weight_s: exposure time x area ratio, seconds; weight_share: its part of their sum (drizzle weights per input are not stored)';
+  'Inputs whose bits are set in the values of the context planes (CTX, plane 0 first) at one pixel of a current product; expected_weight_s: exposure time x area ratio, seconds; weight_share: its part of their sum (drizzle weights per input are not stored); build_id: the MVMBUILD of the file that the values must come from';

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from mvmdb.catalog.layers import list_skycells_with_layers
 from mvmdb.catalog.pixels import list_position_products
 from mvmdb.catalog.products import ProductRow, find_product, list_products
 from mvmdb.errors import InputError, ProvenanceError, UnknownObjectError
+from mvmdb.files.pixels import ProductPixels, read_pixels
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.build import build_layer
 from mvmdb.pipeline.ingest import ingest_files
@@ -224,6 +226,23 @@ def test_sql_says_the_same_of_a_pixel_of_the_file(site: Site, asked: Connection)
         planes = [int(value) for value in context[:, pixel]]
         rows = asked.execute(query, {"product": site.products[FINE].product, "planes": planes})
         assert set(rows.scalars()) == decode_bits(cube, pixel % n_x, pixel // n_x)
+
+
+def test_a_build_that_is_published_meanwhile_is_noticed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bits of one build are never looked up among the inputs of another."""
+    products_dir = site.path(FINE).parent.parent
+
+    def read_then_build(*arguments: Any, **named: Any) -> ProductPixels:
+        found = read_pixels(*arguments, **named)
+        assert build_layer(site.engine, products_dir, site.skycell, FINE, force=True).outcome == "published"
+        return found
+
+    n_y, n_x = fits.getdata(site.path(FINE), "SCI").shape
+    with monkeypatch.context() as patched:
+        patched.setattr("mvmdb.pipeline.pixel.read_pixels", read_then_build)
+        with pytest.raises(ProvenanceError, match="has been replaced by a build while it was read"):
+            site.pixel(FINE, n_x // 2, n_y // 2)
+    assert site.pixel(FINE, n_x // 2, n_y // 2).revision == 2
 
 
 @contextmanager

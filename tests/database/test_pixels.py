@@ -26,6 +26,7 @@ from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.build import build_layer
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.pixel import ProductPixel, find_pixels
+from mvmdb.pipeline.plan import ParameterChoice
 from tests.support.database import cloned_database
 from tests.support.exposures import SyntheticExposure
 from tests.support.measure import decode_bits
@@ -242,7 +243,20 @@ def test_a_build_that_is_published_meanwhile_is_noticed(site: Site, monkeypatch:
         patched.setattr("mvmdb.pipeline.pixel.read_pixels", read_then_build)
         with pytest.raises(ProvenanceError, match="has been replaced by a build while it was read"):
             site.pixel(FINE, n_x // 2, n_y // 2)
-    assert site.pixel(FINE, n_x // 2, n_y // 2).revision == 2
+    assert site.pixel(FINE, n_x // 2, n_y // 2).revision > 1
+
+
+def test_error_is_told_where_the_product_has_one(site: Site) -> None:
+    weight = fits.getdata(site.path(FINE), "WHT")
+    y, x = (int(axis) for axis in np.unravel_index(weight.argmax(), weight.shape))
+    assert site.pixel(FINE, x, y).error_e_per_s is None
+    products_dir, choice = site.path(FINE).parent.parent, ParameterChoice(overrides={"error": True})
+    assert build_layer(site.engine, products_dir, site.skycell, FINE, choice=choice).outcome == "published"
+    error = fits.getdata(site.path(FINE), "ERR")
+    assert site.pixel(FINE, x, y).error_e_per_s == error[y, x] > 0
+    empty = np.argwhere(weight == 0)[0]
+    dark = site.pixel(FINE, int(empty[1]), int(empty[0]))
+    assert (dark.error_e_per_s, dark.science_e_per_s, dark.weight_s) == (None, None, 0)
 
 
 @contextmanager

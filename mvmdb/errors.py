@@ -158,3 +158,13 @@ class ProductFileError(MosaicError, OSError):
     def __init__(self, path: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path}: {message}", hint=hint)
         self.path = path
+
+
+class ProvenanceError(MvmdbError):
+    """A product file and its row disagree."""
+
+    exit_code = 6
+
+    def __init__(self, path: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {message}", hint=hint)
+        self.path = path

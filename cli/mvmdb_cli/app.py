@@ -19,8 +19,10 @@ from mvmdb_cli import (
     demo,
     exclusion,
     footprint,
+    history,
     maps,
     parameters,
+    pixel,
     preview,
 )
 from mvmdb_cli.output import talk
@@ -42,9 +44,13 @@ app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.command("deep")(deep.deep)
 app.add_typer(ask.skycell_app, name="skycell")
 app.add_typer(ask.exposure_app, name="exposure")
+ask.exposure_app.command("contributions")(history.exposure_contributions)
 app.add_typer(ask.product_app, name="product")
+ask.product_app.command("history")(history.product_history)
+app.add_typer(history.build_app, name="build")
 app.add_typer(exclusion.exclusion_app, name="exclusion")
 app.command("provenance")(ask.provenance)
+app.command("pixel", context_settings=NEGATIVE_NUMBERS)(pixel.pixel)
 app.add_typer(maps.map_app, name="map")
 app.command("moc")(maps.moc)
 app.command("preview")(preview.preview)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ from mvmdb.errors import EmptyLayerError, NameFormatError
 from mvmdb.names import LayerName, ProductName, SkycellName, parse_observation_id
 from mvmdb.sky.grid import TanGrid, skycell_grid
 from mvmdb_cli.coverage import EXPOSURE_COLUMNS
+from mvmdb_cli.history import print_products_at
 from mvmdb_cli.output import Form, Format, Json, plain, print_facts, print_json, print_rows
 from mvmdb_cli.positions import NEGATIVE_NUMBERS, Declination, RightAscension, parse_position
 from mvmdb_cli.session import asking
@@ -217,14 +219,21 @@ def product_list(
     skycell: Annotated[
         str | None, typer.Argument(metavar="SKYCELL", help="Only of this skycell, like p1889x07y19.")
     ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(help="As they were at this UTC time; a date means its beginning."),
+    ] = None,
     as_json: Json = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """List the products, of one skycell or of all.
+    """List the products, of one skycell or of all; with --at as they were.
 
     Example: `mvmdb product list p1889x07y19`
     """
     name = str(SkycellName.parse(skycell)) if skycell else None
+    if at is not None:
+        print_products_at(at, name, form=form, as_json=as_json)
+        return
     with asking() as connection:
         rows = list_products(connection, skycell=name)
     headings = {

@@ -111,7 +111,7 @@ def _cell(row: Any, column: str) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d")
+        return value.strftime(form or "%Y-%m-%d")
     return format(value, form)
 
 

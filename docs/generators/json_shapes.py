@@ -11,6 +11,7 @@ from typing import Any
 from mvmdb.catalog.exclusions import ExclusionChange, ExclusionRow
 from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.footprints import OverlapRow
+from mvmdb.catalog.history import BuildRow, ContributionRow, ProductRevisionRow
 from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
@@ -19,6 +20,7 @@ from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
 from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
+from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
 from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
 from mvmdb.sky.grid import PixelBox
@@ -200,6 +202,7 @@ OUTPUTS = (
     Output("coverage", CoveredArea, "with --area"),
     Output("deep", list[DeepLayerRow]),
     Output("provenance", list[ProvenanceRow]),
+    Output("pixel", list[ProductPixel]),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
@@ -225,16 +228,22 @@ OUTPUTS = (
     Output("exposure list", list[FailureRow], "with --failed"),
     Output("exposure show", ExposureShown),
     Output("exposure overlaps", list[OverlapRow]),
+    Output("exposure contributions", list[ContributionRow]),
     Output("map skycell", SkycellMap),
     Output("map sky", SkyMap),
     Output("map depth", DepthFile),
     Output("moc", MocFile),
     Output("product list", list[ProductRow]),
+    Output("product list", list[ProductRevisionRow], "with --at"),
+    Output("product history", list[ProductRevisionRow]),
+    Output("build list", list[BuildRow]),
     Output("product show", ProductShown),
 )
 
 COLUMNS_OF: dict[type, tuple[str, ...]] = {
     BuildResult: ("product",),
+    BuildRow: ("build_log",),
+    ContributionRow: ("exposure_contribution",),
     CoverageRow: ("current_exposure",),
     DepthRow: ("layer_depth",),
     PositionDepthRow: ("layer_depth",),
@@ -249,6 +258,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     LayerParameterRow: ("parameter_rule",),
     ParameterRuleRow: ("parameter_rule",),
     ParameterSetRow: ("parameter_set",),
+    ProductRevisionRow: ("product_history",),
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
     RevisionRow: ("exposure",),

@@ -167,7 +167,7 @@ def read_product_header(path: Path) -> ProductHeader:
     ProductFileError
         The file cannot be read, or lacks an extension of a product.
     """
-    with _open_product(path) as hdus:
+    with open_product(path) as hdus:
         return _product_header(hdus)
 
 
@@ -179,7 +179,7 @@ def read_product(path: Path) -> Product:
     ProductFileError
         The file cannot be read, or lacks an extension of a product.
     """
-    with _open_product(path) as hdus:
+    with open_product(path) as hdus:
         context = hdus["CTX"].data.astype(np.int32)
         return Product(
             _product_header(hdus),
@@ -200,7 +200,7 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
     ProductFileError
         The file cannot be read, or lacks an extension of a product.
     """
-    with _open_product(path) as hdus:
+    with open_product(path) as hdus:
         yield hdus["SCI"].data
 
 
@@ -209,7 +209,7 @@ def verify_product(path: Path) -> list[str]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            with _open_product(path) as hdus:
+            with open_product(path) as hdus:
                 problems = [problem for hdu in hdus for problem in checksum_problems(path, hdu)]
                 problems += _shape_problems(_product_header(hdus))
     except ProductFileError as error:
@@ -322,7 +322,7 @@ def _file_errors(path: Path, what: str, hint: str) -> Iterator[None]:
 
 
 @contextmanager
-def _open_product(path: Path) -> Iterator[fits.HDUList]:
+def open_product(path: Path) -> Iterator[fits.HDUList]:
     """Open a file that has the extensions of a product, in their order."""
     try:
         # Opened here, because astropy leaves a file open that it cannot parse.

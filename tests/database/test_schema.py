@@ -29,6 +29,9 @@ PROMISED = {
         "last_date",
         "area_arcmin2",
     },
+    "product_history": {"product", "revision", "state", "published_at", "superseded_at"},
+    "exposure_contribution": {"exposure", "product", "revision", "state", "n_pixels", "area_arcsec2"},
+    "build_log": {"build_id", "outcome", "host", "versions", "duration_s", "error"},
     "product_provenance": {
         "product",
         "skycell",
@@ -41,6 +44,9 @@ PROMISED = {
     },
 }
 PROMISED_OF_FUNCTIONS = {
+    "mvm.pixel_inputs('a product', array[1])": {"exposure", "chip", "start_utc", "exptime_s", "weight_share"},
+    "mvm.position_products(10, 20)": {"product", "x_pix", "y_pix", "x_skycell_pix", "y_skycell_pix"},
+    "mvm.products_at(now())": {"product", "revision", "published_at", "superseded_at"},
     "mvm.skycell_at(10, 20)": {"skycell", "x_pix", "y_pix", "offset_deg"},
     "mvm.coverage(10, 20)": {"exposure", "instrument", "detector", "filter", "exptime_s"},
     "mvm.coverage(10, 20, 3.5)": {"exposure", "instrument", "detector", "filter", "exptime_s"},

@@ -9,6 +9,9 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from mvmdb.catalog.engine import connect, transaction
+from mvmdb.names import LayerName
+from mvmdb.pipeline.pixel import find_pixels
 from tests.support.command_line import CommandLine
 from tests.support.measure import decode_bits, file_facts
 from tests.support.shared_data import shared_data
@@ -128,6 +131,72 @@ def _lit_by(wcs: WCS, chips: list[tuple[WCS, np.ndarray, float]], x: int, y: int
         elif good.any():
             return None
     return lit
+
+
+@pytest.mark.parametrize("layer", ["wfc3_ir_f140w", "wfc3_ir_f125w_coarse"])
+def test_pixel_names_the_exposures_that_lit_a_random_position(
+    built: CommandLine, exposures: Path, layer: str
+) -> None:
+    """Expected: the exposures on whose good pixels the position falls, by their own WCS and DQ."""
+    names = sorted(F140W if "f140w" in layer else F125W)
+    chips = [chip_wcs(exposures / f"{name}_flt.fits.gz") for name in names]
+    wcs = WCS(fits.getheader(product(built, layer), "SCI"))
+    n_y, n_x = fits.getdata(product(built, layer), "SCI").shape
+    engine = connect(built.run("db", "url").stdout.strip())
+    checked, sizes = 0, set()
+    with transaction(engine) as connection:
+        for x, y in np.random.default_rng(11).uniform(-0.5, (n_x - 0.5, n_y - 0.5), size=(400, 2)):
+            ra_deg, dec_deg = (float(axis) for axis in wcs.all_pix2world(x, y, 0))
+            every = find_pixels(connection, ra_deg, dec_deg, layer=LayerName.parse(layer))
+            [found] = [item for item in every if item.skycell == SKYCELL]
+            assert (found.x_pix, found.y_pix) == (round(x), round(y))
+            certain = _lit_by(wcs, chips, round(x), round(y))
+            if certain is not None:
+                checked += 1
+                sizes.add(len(certain))
+                assert {item.exposure for item in found.inputs} == {names[k] for k in certain}
+                assert (found.science_e_per_s is None) == (not certain)
+    engine.dispose()
+    assert checked > 150
+    assert {0, 1, 2} <= sizes
+
+
+def test_pixel_on_the_command_line(built: CommandLine) -> None:
+    layer = "wfc3_ir_f140w_coarse"
+    with fits.open(product(built, layer)) as hdus:
+        science, weight, wcs = hdus["SCI"].data, hdus["WHT"].data, WCS(hdus["SCI"].header)
+        y, x = np.unravel_index(weight.argmax(), weight.shape)
+        bits, exptimes_s = decode_bits(hdus["CTX"].data, x, y), hdus["HDRTAB"].data["EXPTIME"]
+        ra_deg, dec_deg = wcs.all_pix2world(x, y, 0)
+    position = (f"{ra_deg:.8f}", f"{dec_deg:.8f}")
+    found = built.json("pixel", *position, "--layer", layer, "--skycell", SKYCELL)
+    [shown] = found
+    assert (shown["x_pix"], shown["y_pix"], shown["product"]) == (x, y, FILES[layer])
+    assert (shown["science_e_per_s"], shown["weight_s"]) == (science[y, x], weight[y, x])
+    assert len(shown["inputs"]) == len(bits)
+    total_s = sum(exptimes_s[bit] for bit in bits)
+    shares = [exptimes_s[bit] / total_s for bit in sorted(bits)]
+    assert [item["weight_share"] for item in shown["inputs"]] == pytest.approx(shares)
+    table = built.run("pixel", *position, "--layer", layer, "--box", 3).stdout
+    assert all(item["exposure"] in table for item in shown["inputs"])
+    csv = built.run("pixel", *position, "--layer", layer, "--skycell", SKYCELL, "--format", "csv").stdout
+    assert len(csv.splitlines()) == 1 + len(bits)
+    assert "no product holds" in built.run("pixel", 10, -10, expect=2).stderr
+
+
+def test_contributions_add_up_to_the_context(built: CommandLine) -> None:
+    for layer in ("wfc3_ir_f140w", "wfc3_ir_f125w_coarse"):
+        with fits.open(product(built, layer)) as hdus:
+            context, names = hdus["CTX"].data.astype(np.int64), list(hdus["HDRTAB"].data["ROOTNAME"])
+        shares = []
+        for bit, name in enumerate(names):
+            rows = built.json("exposure", "contributions", name)
+            [row] = [row for row in rows if row["product"] == FILES[layer]]
+            assert row["n_pixels"] == ((context >> bit) & 1).sum()
+            side_arcsec = 0.12 if layer.endswith("coarse") else 0.04
+            assert row["area_arcsec2"] == pytest.approx(row["n_pixels"] * side_arcsec**2, rel=0.007)
+            shares.append(row["weight_share"])
+        assert sum(shares) == pytest.approx(1)
 
 
 def test_flux_is_the_same_in_fine_and_coarse(built: CommandLine) -> None:

@@ -36,6 +36,7 @@ FAMILIES = {
         5,
         {"EmptyLayerError", "GridMismatchError", "ContextOverflowError", "TooLargeError", "ProductFileError"},
     ),
+    errors.ProvenanceError: (6, set()),
 }
 
 BUILT_IN = {
@@ -87,6 +88,12 @@ def test_file_errors_name_their_file_and_keyword() -> None:
     product = errors.ProductFileError("b_drz.fits", "is truncated", hint="build it again")
     assert (str(product), product.path, product.hint) == (
         "b_drz.fits: is truncated",
+        "b_drz.fits",
+        "build it again",
+    )
+    other = errors.ProvenanceError("b_drz.fits", "is of another build", hint="build it again")
+    assert (str(other), other.path, other.hint) == (
+        "b_drz.fits: is of another build",
         "b_drz.fits",
         "build it again",
     )

@@ -10,7 +10,19 @@ from rich.markup import escape
 
 import mvmdb
 from mvmdb.errors import MvmdbError
-from mvmdb_cli import ask, build, coverage, database, demo, exclusion, footprint, maps, parameters, preview
+from mvmdb_cli import (
+    ask,
+    build,
+    coverage,
+    database,
+    demo,
+    exclusion,
+    footprint,
+    maps,
+    parameters,
+    preview,
+    status,
+)
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
 
@@ -24,7 +36,9 @@ app = typer.Typer(
 app.add_typer(database.app, name="db")
 app.command("ingest")(build.ingest)
 app.add_typer(footprint.app, name="footprint")
+build.layer_app.command("explain")(status.layer_explain)
 app.add_typer(build.layer_app, name="layer")
+app.command("status")(status.status)
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.add_typer(ask.skycell_app, name="skycell")

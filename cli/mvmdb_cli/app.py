@@ -22,6 +22,7 @@ from mvmdb_cli import (
     parameters,
     preview,
     status,
+    withdrawal,
 )
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
@@ -42,6 +43,9 @@ app.command("status")(status.status)
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.add_typer(ask.skycell_app, name="skycell")
+ask.exposure_app.command("withdraw")(withdrawal.exposure_withdraw)
+ask.exposure_app.command("restore")(withdrawal.exposure_restore)
+ask.exposure_app.command("withdrawals")(withdrawal.exposure_withdrawals)
 app.add_typer(ask.exposure_app, name="exposure")
 app.add_typer(ask.product_app, name="product")
 app.add_typer(exclusion.exclusion_app, name="exclusion")

@@ -16,6 +16,7 @@ from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, Parame
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
+from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
 from mvmdb.pipeline.ingest import IngestResult
@@ -231,6 +232,9 @@ OUTPUTS = (
     Output("exposure list", list[FailureRow], "with --failed"),
     Output("exposure show", ExposureShown),
     Output("exposure overlaps", list[OverlapRow]),
+    Output("exposure withdraw", WithdrawalReport),
+    Output("exposure restore", WithdrawalReport),
+    Output("exposure withdrawals", list[WithdrawalRow]),
     Output("map skycell", SkycellMap),
     Output("map sky", SkyMap),
     Output("map depth", DepthFile),
@@ -261,6 +265,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     RevisionRow: ("exposure",),
     SkycellHit: ("skycell",),
     SkycellRow: ("layer_member",),
+    WithdrawalRow: ("withdrawal",),
 }
 """Tables and views whose column comments say what a field means, where the class itself does not."""
 

@@ -228,6 +228,44 @@ exclusion_rule = Table(
     comment="Which findings exclude an exposure; a finding without a rule excludes.",
 )
 
+withdrawal = Table(
+    "withdrawal",
+    metadata,
+    _column("withdrawal_id", Integer, Identity(), primary_key=True, comment="Number of the withdrawal"),
+    _column("rootname", Text, comment="Root name of the exposure, all its revisions"),
+    _column(
+        "skycell",
+        Text,
+        nullable=True,
+        comment="The skycell from whose layers it is withdrawn; null for all",
+    ),
+    _column("reason", Text, comment="Why, in words"),
+    _column("withdrawn_by", Text, comment="Who withdrew it"),
+    _column("withdrawn_at", DateTime(True), server_default=func.now(), comment="When, UTC"),
+    _column("restored_by", Text, nullable=True, comment="Who restored it; null while it is withdrawn"),
+    _column(
+        "restored_at",
+        DateTime(True),
+        nullable=True,
+        comment="When it was restored, UTC; null while it is withdrawn",
+    ),
+    CheckConstraint("(restored_at is null) = (restored_by is null)", name="restored_by_somebody"),
+    Index(
+        "withdrawal_everywhere_idx",
+        "rootname",
+        unique=True,
+        postgresql_where=text("restored_at is null and skycell is null"),
+    ),
+    Index(
+        "withdrawal_skycell_idx",
+        "rootname",
+        "skycell",
+        unique=True,
+        postgresql_where=text("restored_at is null"),
+    ),
+    comment="Exposures taken out of layers by decision, with who, when and why; ended ones stay as history.",
+)
+
 exposure = Table(
     "exposure",
     metadata,

@@ -41,7 +41,15 @@ begin atomic
     coalesce(w.chip, u.chip) as chip,
     u.file_sha256 as before,
     w.file_sha256 as after,
-    coalesce(w.standing_since, u.standing_since) as since
+    greatest(
+      coalesce(w.standing_since, u.standing_since),
+      (
+        -- Withdrawals from this skycell leave the standing of the exposure alone.
+        select max(greatest(x.withdrawn_at, x.restored_at))
+        from mvm.withdrawal as x
+        where x.rootname = coalesce(w.exposure, u.exposure) and x.skycell = lower(right(layer_changes.skycell, 11))
+      )
+    ) as since
   from used as u
   full join wanted as w on w.exposure = u.exposure and w.chip = u.chip
   where w.file_sha256 is distinct from u.file_sha256

@@ -27,6 +27,7 @@ from mvmdb.catalog.staleness import (
     list_product_files,
     list_skycell_statuses,
 )
+from mvmdb.catalog.withdrawals import restore_exposure, withdraw_exposure
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, ParameterChoice, choice_of, plan_layer
 from mvmdb.pipeline.product_files import check_product_file
@@ -336,12 +337,18 @@ class History:
         self.exposures: dict[str, ModelExposure] = {}
         self.products: dict[LayerName, ModelProduct] = {}
         self.suspects_excluded = False
+        self.withdrawn: set[str] = set()
+        self.withdrawn_here: set[str] = set()
         self.n_contents = 0
 
     def taken(self) -> dict[str, ModelExposure]:
         """Return the exposures that are in force."""
         hidden = self.suspects_excluded
-        return {name: item for name, item in self.exposures.items() if not (hidden and item.suspect)}
+        return {
+            name: item
+            for name, item in self.exposures.items()
+            if not (hidden and item.suspect) and name not in self.withdrawn
+        }
 
     def extent(self) -> tuple[float, ...] | None:
         """Return the box around all chips in force."""
@@ -356,7 +363,7 @@ class History:
         return {
             (name, chip): item.content
             for name, item in self.taken().items()
-            if item.filter == layer.filter
+            if item.filter == layer.filter and name not in self.withdrawn_here
             for chip in range(1, len(item.boxes) + 1)
         }
 
@@ -402,6 +409,20 @@ class History:
         self.suspects_excluded = not self.suspects_excluded
         change_exclusion(self.connection, "coarse_guiding", excludes=self.suspects_excluded)
 
+    def withdraw(self) -> None:
+        """Withdraw an exposure everywhere or here, or restore it."""
+        if not self.exposures:
+            return
+        name, here = self.random.choice(sorted(self.exposures)), self.random.random() < 0.5
+        names, places = (self.withdrawn_here, [SKYCELL]) if here else (self.withdrawn, [])
+        if name in names:
+            restore_exposure(self.connection, name, by="b", skycells=places)
+            self.withdrawn_here.discard(name)
+            self.withdrawn -= set() if here else {name}
+        else:
+            withdraw_exposure(self.connection, name, reason="r", by="a", skycells=places)
+            names.add(name)
+
     def build(self) -> None:
         """Publish a product of a layer that has exposures."""
         layer = LayerName("wfc3", "ir", self.random.choice(["f160w", "f125w"]))
@@ -428,7 +449,8 @@ class History:
     def assert_agrees(self) -> None:
         """Require that the database says of each layer what the dictionaries say."""
         rows = {row.layer: row for row in list_layer_statuses(self.connection, SKYCELL)}
-        filters = {item.filter for item in self.taken().values()} | {p.filter for p in self.products}
+        members = [item for name, item in self.taken().items() if name not in self.withdrawn_here]
+        filters = {item.filter for item in members} | {layer.filter for layer in self.products}
         assert {name for name in rows if not name.endswith("coarse")} == {f"wfc3_ir_{f}" for f in filters}
         for layer in (LayerName("wfc3", "ir", name) for name in filters):
             row = rows[str(layer)]
@@ -460,7 +482,8 @@ class History:
 @pytest.mark.parametrize("seed", range(6))
 def test_random_histories(connection: Connection, tmp_path: Path, seed: int) -> None:
     history = History(connection, tmp_path, seed)
-    steps = [history.ingest] * 4 + [history.build] * 4 + [history.change_rule, history.lose, history.damage]
-    for _ in range(30):
+    steps = [history.ingest] * 4 + [history.build] * 4 + [history.withdraw] * 3
+    steps += [history.change_rule, history.lose, history.damage]
+    for _ in range(40):
         history.random.choice(steps)()
         history.assert_agrees()

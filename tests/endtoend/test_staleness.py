@@ -79,6 +79,33 @@ def test_stale_and_back(mvmdb: CommandLine, skycell: str, tmp_path: Path) -> Non
     assert mvmdb.json("layer", "build", "--stale") == []
 
 
+def test_withdraw_build_restore_build(mvmdb: CommandLine, skycell: str) -> None:
+    """After the test above everything is current."""
+    name = "ib6o2301q"
+    reason = ("--reason", "trailed", "--by", "somebody")
+    planned = mvmdb.json("exposure", "withdraw", name, *reason, "--dry-run")
+    assert mvmdb.json("exposure", "withdrawals") == []
+    [share] = mvmdb.sql(
+        "select sum(n_pixels_contributed)::int from mvm.product_provenance where exposure = %s", name
+    )
+    assert planned["n_pixels_contributed"] == share[0] > 0
+    report = mvmdb.json("exposure", "withdraw", name, *reason)
+    assert report["effects"] == planned["effects"]
+    here = [effect for effect in report["effects"] if effect["skycell"] == skycell]
+    assert [(e["layer"], e["status"], e["exptime_s"]) for e in here] == [(n, "stale", 350.0) for n in LAYERS]
+    assert report["n_products_stale"] == len(report["effects"])
+
+    built = mvmdb.json("layer", "build", "--stale", skycell)
+    assert [(row["n_inputs"], row["n_excluded"]) for row in built] == [(1, 1)] * 2
+    inputs = mvmdb.json("provenance", Path(built[0]["file_path"]).name)
+    assert [row["exposure"] for row in inputs] == ["ib6o2300q"]
+    assert "is restored" in mvmdb.run("exposure", "restore", name).stdout
+    [row] = [row for row in mvmdb.json("status") if row["skycell"] == skycell]
+    assert (row["n_stale"], "input_added" in row["reasons"]) == (2, True)
+    [row] = mvmdb.json("exposure", "withdrawals", name)
+    assert (row["reason"], row["withdrawn_by"], row["restored_at"] is None) == ("trailed", "somebody", False)
+
+
 def test_what_cannot_be_asked(mvmdb: CommandLine, skycell: str) -> None:
     assert "name a skycell" in mvmdb.run("layer", "build", expect=2).stderr
     assert "without --force" in mvmdb.run("layer", "build", "--stale", "--force", expect=2).stderr

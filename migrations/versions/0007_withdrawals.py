@@ -8,6 +8,25 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+WITHOUT_WITHDRAWALS = """
+drop trigger apply_exclusion_rules_new on mvm.exposure;
+create trigger apply_exclusion_rules_new before insert on mvm.exposure
+  for each row when (new.findings <> '[]') execute function mvm.apply_exclusion_rules();
+
+create or replace function mvm.apply_exclusion_rules() returns trigger
+language plpgsql
+set search_path = mvm, public, pg_temp
+as $$
+begin
+  select e.code, e.detail into new.exclusion, new.exclusion_detail from mvm.exclusion_of(new.findings) as e;
+  return new;
+end
+$$;
+
+comment on function mvm.apply_exclusion_rules() is
+  'Keeps mvm.exposure.exclusion: the first finding that a rule lets exclude';
+"""
+
 APPLY_RULES = """
 create or replace function mvm.apply_exclusion_rules() returns trigger
 language plpgsql
@@ -50,25 +69,6 @@ comment on function mvm.withdraw_exposures() is
 
 create trigger withdraw_exposures after insert or delete or update on mvm.withdrawal
   for each row execute function mvm.withdraw_exposures();
-"""
-
-WITHOUT_WITHDRAWALS = """
-drop trigger apply_exclusion_rules_new on mvm.exposure;
-create trigger apply_exclusion_rules_new before insert on mvm.exposure
-  for each row when (new.findings <> '[]') execute function mvm.apply_exclusion_rules();
-
-create or replace function mvm.apply_exclusion_rules() returns trigger
-language plpgsql
-set search_path = mvm, public, pg_temp
-as $$
-begin
-  select e.code, e.detail into new.exclusion, new.exclusion_detail from mvm.exclusion_of(new.findings) as e;
-  return new;
-end
-$$;
-
-comment on function mvm.apply_exclusion_rules() is
-  'Keeps mvm.exposure.exclusion: the first finding that a rule lets exclude';
 """
 
 

@@ -80,7 +80,7 @@ def withdraw_exposure(
         It is withdrawn already.
     """
     find_exposure(connection, rootname)
-    places: list[str | None] = [str(skycell) for skycell in skycells] or [None]
+    places: list[str | None] = [*dict.fromkeys(str(skycell) for skycell in skycells)] or [None]
     known = {row.skycell for row in list_withdrawals(connection, rootname, in_force=True)}
     again = [place or "all layers" for place in places if place in known]
     if again:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from typing import Any, Literal
 
 import numpy as np
@@ -166,6 +167,10 @@ class DrizzleParameters:
     """Whether the variance of the inputs is propagated into an ERR extension."""
 
 
+ENGINE = f"mvmdb engine 2, drizzle {version('drizzle')}"
+"""Part of every recipe; the number goes up when a change of ours changes pixels."""
+
+
 @dataclass(frozen=True)
 class ChipFile:
     """Where the pixels of a chip lie, and what their numbers mean."""
@@ -263,12 +268,19 @@ class LayerPlan:
     inputs: tuple[LayerInput, ...]
     parameters: DrizzleParameters
     parameter_set: str
-    """Named set the parameters come from and what was overridden, like ``mvmdb pixfrac=0.8``; the recipe has
-    the values."""
+    """Named set the parameters come from; the recipe has the values."""
     engine: str
     """Name and version of everything that computes pixels, e.g. ``mvmdb 0.1.0, drizzle 3.0.0``."""
     excluded: tuple[ExcludedExposure, ...] = ()
     """What the layer is built without, in order of time; not in the recipe, for it makes no pixel."""
+    parameter_overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that replace those of the set."""
+
+    @property
+    def parameter_choice(self) -> str:
+        """The set and what replaces single values of it, like ``mvmdb pixfrac=0.8``."""
+        replaced = (f"{name}={value}" for name, value in self.parameter_overrides.items())
+        return " ".join([self.parameter_set, *replaced])
 
     @property
     def box(self) -> PixelBox:

@@ -24,6 +24,8 @@ from mvmdb_cli import (
     parameters,
     pixel,
     preview,
+    status,
+    withdrawal,
 )
 from mvmdb_cli.output import talk
 from mvmdb_cli.positions import NEGATIVE_NUMBERS
@@ -38,11 +40,16 @@ app = typer.Typer(
 app.add_typer(database.app, name="db")
 app.command("ingest")(build.ingest)
 app.add_typer(footprint.app, name="footprint")
+build.layer_app.command("explain")(status.layer_explain)
 app.add_typer(build.layer_app, name="layer")
+app.command("status")(status.status)
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.command("deep")(deep.deep)
 app.add_typer(ask.skycell_app, name="skycell")
+ask.exposure_app.command("withdraw")(withdrawal.exposure_withdraw)
+ask.exposure_app.command("restore")(withdrawal.exposure_restore)
+ask.exposure_app.command("withdrawals")(withdrawal.exposure_withdrawals)
 app.add_typer(ask.exposure_app, name="exposure")
 ask.exposure_app.command("contributions")(history.exposure_contributions)
 app.add_typer(ask.product_app, name="product")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from sqlalchemy import Engine
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
@@ -18,7 +19,8 @@ from mvmdb.parameters import parse_overrides
 from mvmdb.pipeline.build import BuildOrder, BuildResult, build_layers, carry_out
 from mvmdb.pipeline.database import database_url
 from mvmdb.pipeline.ingest import IngestResult, find_exposure_files, ingest_files
-from mvmdb.pipeline.plan import LayerTask, ParameterChoice, plan_skycell
+from mvmdb.pipeline.plan import LayerTask, ParameterChoice, choice_of, plan_layer, plan_skycell
+from mvmdb.pipeline.staleness import check_products, list_unsettled
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
 from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress, talk
@@ -124,7 +126,7 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
         print_json(plans)
         return
     for task, facts in zip(tasks, plans, strict=True):
-        hidden = ("inputs", "parameters", "extent", "without_file")
+        hidden = ("inputs", "parameters", "extent", "without_file", "reasons")
         shown = {name: value for name, value in facts.items() if name not in hidden}
         if task.plan.rootnames_without_file:
             shown["without_file"] = f"{len(task.plan.rootnames_without_file)} exposures, to be ingested first"
@@ -151,6 +153,7 @@ def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
         "selection": plan.selection,
         "status": task.status,
         "reason": task.reason,
+        "reasons": task.reasons,
         "product": str(plan.product_name),
         "writes": str(products_dir / str(plan.skycell) / str(plan.product_name)),
         "extent": plan.extent,
@@ -162,7 +165,7 @@ def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
         "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
         "without_file": plan.rootnames_without_file,
         "parameters": plan.parameters,
-        "parameter_set": plan.parameter_set,
+        "parameter_set": plan.parameter_choice,
         "recipe_sha256": plan.recipe_sha256(),
         "inputs": plan.inputs,
     }
@@ -174,8 +177,17 @@ def _layers(layer: str | None) -> list[LayerName]:
 
 @layer_app.command("build")
 def layer_build(
-    skycell: Skycell,
-    layer: Layer = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SKYCELL [LAYER]",
+            help="A skycell and one of its layers, all if left out; with --stale any skycells, all if none.",
+        ),
+    ] = None,
+    stale: Annotated[
+        bool,
+        typer.Option("--stale", help="Build what is missing or stale, each product with its own parameters."),
+    ] = False,
     parameter_set: ParameterSet = DEFAULT_SET,
     overrides: Overrides = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="Build although nothing has changed.")] = False,
@@ -185,21 +197,53 @@ def layer_build(
 ) -> None:
     """Build one layer of a skycell, or all of them; a layer whose recipe has not changed is left alone.
 
-    Example: `mvmdb layer build p1889x07y19`
+    Examples: `mvmdb layer build p1889x07y19`, `mvmdb layer build --stale`
     """
     with opened() as (settings, engine):
-        name, choice = SkycellName.parse(skycell), ParameterChoice(parameter_set, parse_overrides(overrides))
-        with transaction(engine) as connection:
-            tasks = plan_skycell(connection, name, _layers(layer), choice)
+        if stale:
+            if force or overrides or parameter_set != DEFAULT_SET:
+                raise typer.BadParameter("--stale goes without --force, --parameters and --set")
+            wanted = _stale_tasks(engine, [SkycellName.parse(name) for name in names or []])
+        else:
+            choice = ParameterChoice(parameter_set, parse_overrides(overrides))
+            wanted = _named_tasks(engine, names or [], choice)
+        tasks = [task for task, _ in wanted]
         if dry_run:
             _print_plans(tasks, settings, as_json)
             return
         url = database_url(settings)
         orders = [
-            BuildOrder(url, settings.products_dir, name, task.plan.layer, choice, force) for task in tasks
+            BuildOrder(url, settings.products_dir, task.plan.skycell, task.plan.layer, choice, force)
+            for task, choice in wanted
         ]
         results = _build(orders, tasks, workers or settings.workers, quiet=as_json)
     _report(results, as_json)
+
+
+Wanted = list[tuple[LayerTask, ParameterChoice]]
+
+
+def _named_tasks(engine: Engine, names: list[str], choice: ParameterChoice) -> Wanted:
+    if len(names) not in (1, 2):
+        raise typer.BadParameter("name a skycell and, if you like, one layer of it; or use --stale")
+    layers = [LayerName.parse(name) for name in names[1:]]
+    with transaction(engine) as connection:
+        tasks = plan_skycell(connection, SkycellName.parse(names[0]), layers, choice)
+    return [(task, choice) for task in tasks]
+
+
+def _stale_tasks(engine: Engine, skycells: list[SkycellName]) -> Wanted:
+    """Return the tasks of missing and stale layers; of some nothing is left to build from."""
+    check_products(engine, skycells, thorough=False)
+    wanted = []
+    with transaction(engine) as connection:
+        for row in list_unsettled(connection, skycells):
+            if row.n_exposures == 0:
+                talk.print(f"{row.layer} of {row.skycell} is left alone: it has no exposure any more")
+                continue
+            names = SkycellName.parse(row.skycell), LayerName.parse(row.layer)
+            wanted.append((plan_layer(connection, *names, choice_of(row)), choice_of(row)))
+    return wanted
 
 
 def _build(
@@ -214,7 +258,7 @@ def _build(
         for result in build_layers(orders, workers=workers):
             results.append(result)
             advance()
-    return sorted(results, key=lambda result: result.layer)
+    return sorted(results, key=lambda result: (result.skycell, result.layer))
 
 
 def _report(results: list[BuildResult], as_json: bool) -> None:
@@ -226,6 +270,8 @@ def _report(results: list[BuildResult], as_json: bool) -> None:
         "n_excluded": "left out",
         "file_path": "file",
     }
+    if len({result.skycell for result in results}) > 1:
+        headings = {"skycell": "skycell", **headings}
     print_rows(results, headings, as_json=as_json)
     failures = [result for result in results if result.outcome == "failed"]
     for hint in dict.fromkeys(result.hint for result in failures if result.hint):

@@ -112,6 +112,8 @@ def _cell(row: Any, column: str) -> str:
         return ""
     if isinstance(value, datetime):
         return value.strftime(form or "%Y-%m-%d")
+    if isinstance(value, list):
+        return " ".join(map(str, value))
     return format(value, form)
 
 

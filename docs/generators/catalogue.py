@@ -45,9 +45,10 @@ def functions() -> list[Function]:
 
 
 def migrated_objects() -> list[tuple[str, str, str]]:
-    """Return kind, name and comment of the functions and types that migrations create."""
+    """Return kind, name and latest comment of the functions and types that migrations create."""
     texts = [path.read_text() for path in sorted(packaged_directory("migrations").glob("versions/*.py"))]
-    return [found for text in texts for found in _comments(text)]
+    latest = {(kind, name): words for text in texts for kind, name, words in _comments(text)}
+    return [(kind, name, words) for (kind, name), words in latest.items()]
 
 
 @cache

@@ -16,12 +16,15 @@ from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
+from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
+from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
 from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
+from mvmdb.pipeline.staleness import LayerExplanation
 from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
@@ -128,7 +131,9 @@ class PlannedLayer:
     status: str
     """missing, stale or current."""
     reason: str
-    """Why it is so."""
+    """Why it is so, in words."""
+    reasons: list[str]
+    """Why it is stale, as in `mvm.layer_status`, but for the parameters that the plan is asked for."""
     product: str
     """File name of the product."""
     writes: str
@@ -203,6 +208,8 @@ OUTPUTS = (
     Output("deep", list[DeepLayerRow]),
     Output("provenance", list[ProvenanceRow]),
     Output("pixel", list[ProductPixel]),
+    Output("status", list[SkycellStatusRow], "without SKYCELL"),
+    Output("status", list[LayerStatusRow], "with SKYCELL"),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
@@ -215,6 +222,7 @@ OUTPUTS = (
     Output("layer list", list[LayerRow], "with SKYCELL"),
     Output("layer list", list[SkycellRow], "without"),
     Output("layer plan", list[PlannedLayer]),
+    Output("layer explain", LayerExplanation),
     Output("layer build", list[BuildResult]),
     Output("layer build", list[PlannedLayer], "with --dry-run"),
     Output("parameters list", list[ParameterSetRow]),
@@ -229,6 +237,9 @@ OUTPUTS = (
     Output("exposure show", ExposureShown),
     Output("exposure overlaps", list[OverlapRow]),
     Output("exposure contributions", list[ContributionRow]),
+    Output("exposure withdraw", WithdrawalReport),
+    Output("exposure restore", WithdrawalReport),
+    Output("exposure withdrawals", list[WithdrawalRow]),
     Output("map skycell", SkycellMap),
     Output("map sky", SkyMap),
     Output("map depth", DepthFile),
@@ -255,6 +266,8 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     IngestResult: ("current_exposure", "ingest_failure"),
     LayerInput: ("exposure", "chip"),
     LayerRow: ("layer_depth", "product"),
+    LayerExplanation: ("layer_status",),
+    LayerStatusRow: ("layer_status",),
     LayerParameterRow: ("parameter_rule",),
     ParameterRuleRow: ("parameter_rule",),
     ParameterSetRow: ("parameter_set",),
@@ -264,6 +277,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     RevisionRow: ("exposure",),
     SkycellHit: ("skycell",),
     SkycellRow: ("layer_member",),
+    WithdrawalRow: ("withdrawal",),
 }
 """Tables and views whose column comments say what a field means, where the class itself does not."""
 

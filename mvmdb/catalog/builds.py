@@ -68,6 +68,7 @@ def begin_build(
             recipe_sha256=plan.recipe_sha256(),
             recipe=plan.recipe(),
             parameter_set=plan.parameter_set,
+            parameter_overrides=dict(plan.parameter_overrides),
             versions=dict(versions),
             directory=directory,
             host=host,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
@@ -110,6 +112,7 @@ def find_plan(
     selection: str = "all",
     parameters: DrizzleParameters,
     parameter_set: str,
+    parameter_overrides: Mapping[str, Any] | None = None,
     engine: str,
 ) -> LayerPlan:
     """Return what a build of a layer would do now.
@@ -139,6 +142,7 @@ def find_plan(
         parameter_set,
         engine,
         tuple(list_layer_exclusions(connection, skycell, layer)),
+        dict(parameter_overrides or {}),
     )
 
 
@@ -146,12 +150,3 @@ def _holds_cte_corrected(connection: Connection, inputs: list[LayerInput]) -> bo
     """Return whether any input is an FLC: then the product is a drc, as in the reference pipeline."""
     query = text("select bool_or(file_type = 'flc') from mvm.exposure where exposure_id = any(:ids)")
     return bool(connection.execute(query, {"ids": [item.exposure_id for item in inputs]}).scalar())
-
-
-def find_recipes(connection: Connection, skycell: SkycellName) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return recipe hash and file path of the current product of each (layer, selection) of a skycell."""
-    query = text(
-        "select layer, selection, recipe_sha256, file_path from mvm.current_product where skycell = :skycell"
-    )
-    rows = connection.execute(query, {"skycell": str(skycell)})
-    return {(row.layer, row.selection): (row.recipe_sha256, row.file_path) for row in rows}

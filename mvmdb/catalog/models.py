@@ -119,6 +119,26 @@ tessellation = Table(
     comment="The frozen tessellation this database was made for; another one is refused.",
 )
 
+engine = Table(
+    "engine",
+    metadata,
+    _column(
+        "engine",
+        Text,
+        primary_key=True,
+        comment="Name and version of everything that computes pixels, as in recipes",
+    ),
+    _column("default_parameters", JSONB, comment="Drizzle parameters that hold where a set gives none"),
+    _column(
+        "only_row", Boolean, unique=True, server_default=text("true"), comment="Always true: there is one row"
+    ),
+    _column(
+        "registered_at", DateTime(True), server_default=func.now(), comment="When it came into force, UTC"
+    ),
+    CheckConstraint("only_row", name="only_one_row"),
+    comment="The engine of the mvmdb that last opened the database; products of another one are stale.",
+)
+
 ring = Table(
     "ring",
     metadata,
@@ -208,6 +228,44 @@ exclusion_rule = Table(
     comment="Which findings exclude an exposure; a finding without a rule excludes.",
 )
 
+withdrawal = Table(
+    "withdrawal",
+    metadata,
+    _column("withdrawal_id", Integer, Identity(), primary_key=True, comment="Number of the withdrawal"),
+    _column("rootname", Text, comment="Root name of the exposure, all its revisions"),
+    _column(
+        "skycell",
+        Text,
+        nullable=True,
+        comment="The skycell from whose layers it is withdrawn; null for all",
+    ),
+    _column("reason", Text, comment="Why, in words"),
+    _column("withdrawn_by", Text, comment="Who withdrew it"),
+    _column("withdrawn_at", DateTime(True), server_default=func.now(), comment="When, UTC"),
+    _column("restored_by", Text, nullable=True, comment="Who restored it; null while it is withdrawn"),
+    _column(
+        "restored_at",
+        DateTime(True),
+        nullable=True,
+        comment="When it was restored, UTC; null while it is withdrawn",
+    ),
+    CheckConstraint("(restored_at is null) = (restored_by is null)", name="restored_by_somebody"),
+    Index(
+        "withdrawal_everywhere_idx",
+        "rootname",
+        unique=True,
+        postgresql_where=text("restored_at is null and skycell is null"),
+    ),
+    Index(
+        "withdrawal_skycell_idx",
+        "rootname",
+        "skycell",
+        unique=True,
+        postgresql_where=text("restored_at is null"),
+    ),
+    comment="Exposures taken out of layers by decision, with who, when and why; ended ones stay as history.",
+)
+
 exposure = Table(
     "exposure",
     metadata,
@@ -293,6 +351,12 @@ exposure = Table(
         DateTime(True),
         server_default=func.now(),
         comment="When this revision was recorded, UTC",
+    ),
+    _column(
+        "standing_since",
+        DateTime(True),
+        server_default=func.now(),
+        comment="When it last began or ceased to be current and not excluded, UTC; kept by a trigger",
     ),
     UniqueConstraint("rootname", "revision"),
     UniqueConstraint("rootname", "file_sha256"),
@@ -437,10 +501,12 @@ build = Table(
     _column(
         "recipe", JSONB, comment="Everything that determines the pixels: inputs, extent, parameters, engine"
     ),
+    _column("parameter_set", Text, comment="Named set the parameters come from"),
     _column(
-        "parameter_set",
-        Text,
-        comment="Named set the parameters come from and what was overridden, like mvmdb pixfrac=0.8",
+        "parameter_overrides",
+        JSONB,
+        server_default=text("'{}'"),
+        comment="Parameters that replaced those of the set, value by name",
     ),
     _column("versions", JSONB, comment="Versions of the software that ran"),
     _column("directory", Text, comment="Directory the product is written to, absolute path"),
@@ -509,8 +575,21 @@ product = Table(
         comment="Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s",
     ),
     _column("published_at", DateTime(True), nullable=True, comment="When it became current, UTC"),
+    _column(
+        "file_state",
+        Text,
+        server_default=text("'in_place'"),
+        comment="in_place, lost (no file there) or damaged (of another size or hash), when last checked",
+    ),
+    _column(
+        "file_state_since",
+        DateTime(True),
+        nullable=True,
+        comment="When a check first found this state, UTC; null where no check has changed it",
+    ),
     UniqueConstraint("product", "revision"),
     CheckConstraint("state in ('staged', 'current', 'superseded')", name="state"),
+    CheckConstraint("file_state in ('in_place', 'lost', 'damaged')", name="file_state"),
     CheckConstraint("(state = 'staged') = (published_at is null)", name="published_when_in_place"),
     Index(
         "product_current_idx",

@@ -50,12 +50,14 @@ class ProductRow:
     equalisation: str
     photflam: float | None
     parameter_set: str
+    parameter_overrides: dict[str, str | float | bool]
     parameters: dict[str, str | float | bool]
     published_utc: str
     build_id: str
     recipe_sha256: str
     host: str
     versions: dict[str, str]
+    file_state: str
 
 
 @dataclass(frozen=True)

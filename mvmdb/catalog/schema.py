@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 
 from alembic import command
 from alembic.config import Config
@@ -22,10 +23,12 @@ from mvmdb.catalog.models import (
     sql_object,
     tessellation,
 )
+from mvmdb.catalog.models import engine as engine_row
 from mvmdb.catalog.sqlfiles import SqlFile, packaged_directory, sql_files
 from mvmdb.catalog.types import SKY_SRID, SPHERE_RADIUS_M
 from mvmdb.errors import CatalogError, FrozenTessellationError, SchemaVersionError
 from mvmdb.names import N_SKYCELLS_PER_SIDE
+from mvmdb.records import ENGINE, DrizzleParameters
 from mvmdb.sky.grid import projection_cell_grid
 from mvmdb.sky.primary import core_parts
 from mvmdb.sky.tessellation import (
@@ -82,7 +85,7 @@ def is_current(engine: Engine) -> bool:
 
 
 def upgrade(engine: Engine) -> None:
-    """Create or upgrade the schema in one transaction; nothing happens when it is current.
+    """Create or upgrade the schema in one transaction; when it is current, only another engine is registered.
 
     Raises
     ------
@@ -92,6 +95,8 @@ def upgrade(engine: Engine) -> None:
         The database is newer, or made for another tessellation.
     """
     if is_current(engine):
+        with transaction(engine) as connection:
+            _register_engine(connection)
         return
     with catalog_errors():
         _create_extensions(engine)
@@ -101,6 +106,7 @@ def upgrade(engine: Engine) -> None:
         _drop_objects(connection)
         command.upgrade(migration_config(connection), "head")
         _register_tessellation(connection)
+        _register_engine(connection)
         _create_objects(connection)
         _begin_history(connection)
 
@@ -207,6 +213,18 @@ def _register_tessellation(connection: Connection) -> None:
         connection.execute(insert(tessellation).values(definition_sha256=definition_sha256()))
     if connection.execute(select(projection_core.c.part)).first() is None:
         connection.execute(insert(projection_core), _projection_core_rows())
+
+
+def _register_engine(connection: Connection) -> None:
+    """Put this version's engine in force; one that already is so stays as it is, with its date."""
+    present = connection.execute(select(engine_row.c.engine, engine_row.c.default_parameters)).one_or_none()
+    values = {"engine": ENGINE, "default_parameters": asdict(DrizzleParameters())}
+    if present is not None and dict(present._mapping) == values:
+        return
+    row = insert_or(engine_row).values(**values)
+    connection.execute(
+        row.on_conflict_do_update(index_elements=["only_row"], set_={**values, "registered_at": func.now()})
+    )
 
 
 def _register_planes(connection: Connection) -> None:

@@ -228,7 +228,7 @@ def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
         HeaderCard("DRZEQUAL", how.equalise, "drizzle: equalisation asked for"),
         HeaderCard("DRZERR", how.error, "drizzle: errors propagated"),
         HeaderCard("DRZSCALE", plan.grid.scale_arcsec, "drizzle: output pixel scale (arcsec)"),
-        HeaderCard("MVMPARAM", plan.parameter_set, "set of parameters, and what was changed"),
+        HeaderCard("MVMPARAM", plan.parameter_choice, "set of parameters, and what was changed"),
         HeaderCard("MVMSELEC", plan.selection, "rule that selected the exposures"),
         HeaderCard("MVMNEXCL", len(plan.excluded), "exposures the layer is built without", _LEFT_OUT),
         HeaderCard("MVMBUILD", stamp.build_id, "UUID of the build"),

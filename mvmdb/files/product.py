@@ -211,7 +211,7 @@ def verify_product(path: Path) -> list[str]:
             warnings.simplefilter("always")
             with open_product(path) as hdus:
                 problems = [problem for hdu in hdus for problem in checksum_problems(path, hdu)]
-                problems += _shape_problems(_product_header(hdus))
+                problems += [f"{path}: {problem}" for problem in _shape_problems(_product_header(hdus))]
     except ProductFileError as error:
         return [str(error)]
     warned = dict.fromkeys(f"{path}: {warning.message}" for warning in caught)

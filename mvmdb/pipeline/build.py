@@ -7,7 +7,6 @@ layer finds it and finishes or removes what it left.
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +31,7 @@ from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
+from mvmdb.pipeline.product_files import file_state
 from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 
@@ -244,19 +244,11 @@ def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
         with transaction(engine) as connection:
             if not (held and builds.is_running(connection, dead.build_id)):
                 return False
-        done = dead.staged is not None and _is_in_place(dead.staged)
+        done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
         with transaction(engine) as connection:
             (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
         _remove_leftovers(Path(dead.directory), dead.build_id)
         return True
-
-
-def _is_in_place(file: PublishedFile) -> bool:
-    path = Path(file.path)
-    if not path.is_file() or path.stat().st_size != file.size_bytes:
-        return False
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
 
 
 def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[LayerImage, list[ChipHeader]]:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection
 
-from mvmdb.catalog.layers import find_extent, find_plan, find_recipes, list_layers
+from mvmdb.catalog.layers import find_extent, find_plan, list_layers
 from mvmdb.catalog.parameters import DEFAULT_SET, find_parameters
+from mvmdb.catalog.staleness import (
+    LayerChangeRow,
+    LayerStatusRow,
+    Status,
+    list_plan_changes,
+    list_product_files,
+)
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.records import LayerPlan
+from mvmdb.pipeline.product_files import check_product_file
+from mvmdb.records import ENGINE, LayerPlan
 
-ENGINE = f"mvmdb engine 2, drizzle {version('drizzle')}"
-"""Part of every recipe; the number goes up when a change of ours changes pixels."""
-
-Status = Literal["missing", "stale", "current"]
+_WORDS = {
+    "input_added": "input added",
+    "input_removed": "input removed",
+    "input_revised": "input revised",
+    "extent_changed": "extent changed",
+    "parameters_changed": "parameters changed",
+    "engine_changed": "engine changed",
+    "product_lost": "its file is gone",
+    "product_damaged": "its file is damaged",
+}
+"""What the reasons mean, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,9 @@ class LayerTask:
     plan: LayerPlan
     status: Status
     reason: str
+    """In words."""
+    reasons: tuple[str, ...] = ()
+    """Why it is stale, as in ``mvm.layer_status``."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +54,21 @@ class ParameterChoice:
     parameter_set: str = DEFAULT_SET
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        return " ".join([self.parameter_set, *(f"{name}={value}" for name, value in self.overrides.items())])
-
 
 DEFAULT_CHOICE = ParameterChoice()
+
+
+def choice_of(row: LayerStatusRow) -> ParameterChoice:
+    """Return how the product of a layer was asked for; the default where there is none."""
+    if row.parameter_set is None:
+        return DEFAULT_CHOICE
+    return ParameterChoice(row.parameter_set, row.parameter_overrides or {})
 
 
 def plan_layer(
     connection: Connection, skycell: SkycellName, layer: LayerName, choice: ParameterChoice = DEFAULT_CHOICE
 ) -> LayerTask:
-    """Return what a build of one layer would do now.
+    """Return what a build of one layer would do now; what has become of its file is recorded.
 
     Raises
     ------
@@ -65,18 +86,32 @@ def plan_layer(
         parameters=find_parameters(
             connection, skycell, layer, choice.parameter_set, overrides=choice.overrides
         ),
-        parameter_set=str(choice),
+        parameter_set=choice.parameter_set,
+        parameter_overrides=choice.overrides,
         engine=ENGINE,
     )
-    made = find_recipes(connection, skycell).get((str(layer), plan.selection))
-    if made is None:
+    files = list_product_files(connection, skycell=str(skycell), layer=str(layer), selection=plan.selection)
+    if not files:
         return LayerTask(plan, "missing", "never built")
-    recipe_sha256, file_path = made
-    if not Path(file_path).is_file():
-        return LayerTask(plan, "stale", f"its file is gone: {file_path}")
-    if recipe_sha256 != plan.recipe_sha256():
-        return LayerTask(plan, "stale", "inputs, extent, parameters or engine have changed")
-    return LayerTask(plan, "current", "built from the same recipe")
+    check_product_file(connection, files[0], thorough=False)
+    return _task(plan, list_plan_changes(connection, plan))
+
+
+def _task(plan: LayerPlan, changes: Sequence[LayerChangeRow]) -> LayerTask:
+    if not changes:
+        return LayerTask(plan, "current", "built from the same recipe")
+    counts = Counter(change.reason for change in changes)
+    told = [reason for reason in _WORDS if reason in counts]
+    return LayerTask(
+        plan, "stale", ", ".join(_in_words(reason, counts[reason]) for reason in told), tuple(told)
+    )
+
+
+def _in_words(reason: str, count: int) -> str:
+    words = _WORDS[reason]
+    if not reason.startswith("input_"):
+        return words
+    return f"{count} {words}" if count == 1 else f"{count} {words.replace('input', 'inputs')}"
 
 
 def plan_skycell(

@@ -1,10 +1,11 @@
--- The exposures that a layer would have but for an exclusion.
+-- The exposures that a layer would have but for an exclusion, or a withdrawal from its skycell.
 -- requires: functions/skycell_key, functions/skycell_box, functions/sky_of_cell_pixel
 create function mvm.layer_exclusions(skycell text, layer text)
 returns table (exposure text, code text, detail text, exptime_s double precision, start_mjd double precision)
 language sql stable parallel safe rows 10
 begin atomic
-  select e.rootname, e.exclusion, e.exclusion_detail, e.exptime_s, e.start_mjd
+  select
+    e.rootname, coalesce(e.exclusion, 'withdrawn'), coalesce(e.exclusion_detail, w.reason), e.exptime_s, e.start_mjd
   from mvm.skycell_key(layer_exclusions.skycell) as key
   join mvm.projection_cell as cell on cell.projection_cell = key.projection_cell
   join mvm.ring on ring.ring = cell.ring
@@ -15,8 +16,10 @@ begin atomic
         mvm.skycell_box(key.x, key.y), cell.ra_deg, ring.srid
       )::geography
     )
+  left join mvm.withdrawal as w
+    on w.rootname = e.rootname and w.skycell = lower(right(layer_exclusions.skycell, 11)) and w.restored_at is null
   where e.is_current
-    and e.exclusion is not null
+    and (e.exclusion is not null or w.rootname is not null)
     and e.instrument = split_part(layer_exclusions.layer, '_', 1)::citext
     and e.detector = split_part(layer_exclusions.layer, '_', 2)::citext
     and e.filter = split_part(layer_exclusions.layer, '_', 3)::citext

@@ -8,6 +8,7 @@ create table mvm.build (
   recipe_sha256 text not null,
   recipe jsonb not null,
   parameter_set text not null,
+  parameter_overrides jsonb default '{}' not null,
   versions jsonb not null,
   directory text not null,
   host text not null,
@@ -31,7 +32,8 @@ comment on column mvm.build.layer is 'Layer name, like wfc3_ir_f160w_coarse';
 comment on column mvm.build.selection is 'Name of the rule of which exposures the layer takes; all = every one';
 comment on column mvm.build.recipe_sha256 is 'SHA-256 of the recipe: equal recipes make equal pixels';
 comment on column mvm.build.recipe is 'Everything that determines the pixels: inputs, extent, parameters, engine';
-comment on column mvm.build.parameter_set is 'Named set the parameters come from and what was overridden, like mvmdb pixfrac=0.8';
+comment on column mvm.build.parameter_set is 'Named set the parameters come from';
+comment on column mvm.build.parameter_overrides is 'Parameters that replaced those of the set, value by name';
 comment on column mvm.build.versions is 'Versions of the software that ran';
 comment on column mvm.build.directory is 'Directory the product is written to, absolute path';
 comment on column mvm.build.host is 'Name of the machine that built';

@@ -24,6 +24,7 @@ create table mvm.exposure (
   file_size_bytes bigint,
   footprint geography(multipolygon,104047) not null,
   ingested_at timestamp with time zone default now() not null,
+  standing_since timestamp with time zone default now() not null,
   constraint exposure_pkey primary key (exposure_id),
   constraint exposure_rootname_revision_key unique (rootname, revision),
   constraint exposure_rootname_file_sha256_key unique (rootname, file_sha256),
@@ -60,3 +61,4 @@ comment on column mvm.exposure.file_sha256 is 'SHA-256 of the uncompressed FITS 
 comment on column mvm.exposure.file_size_bytes is 'Size of the uncompressed FITS bytes; null for a footprint';
 comment on column mvm.exposure.footprint is 'Outlines of the chips on the sky, one polygon per chip, ICRS degrees';
 comment on column mvm.exposure.ingested_at is 'When this revision was recorded, UTC';
+comment on column mvm.exposure.standing_since is 'When it last began or ceased to be current and not excluded, UTC; kept by a trigger';

@@ -37,9 +37,12 @@ create table mvm.product (
   equalisation text not null,
   photflam double precision,
   published_at timestamp with time zone,
+  file_state text default 'in_place' not null,
+  file_state_since timestamp with time zone,
   constraint product_pkey primary key (product_id),
   constraint product_product_revision_key unique (product, revision),
   constraint product_state_check check (state in ('staged', 'current', 'superseded')),
+  constraint product_file_state_check check (file_state in ('in_place', 'lost', 'damaged')),
   constraint product_published_when_in_place_check check ((state = 'staged') = (published_at is null)),
   constraint product_build_id_key unique (build_id),
   constraint product_build_id_fkey foreign key(build_id) references mvm.build (build_id)
@@ -84,3 +87,5 @@ comment on column mvm.product.n_sky_groups is 'Groups of overlapping exposures w
 comment on column mvm.product.equalisation is 'How the chips were scaled: none, photflam, or none: and why not';
 comment on column mvm.product.photflam is 'Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s';
 comment on column mvm.product.published_at is 'When it became current, UTC';
+comment on column mvm.product.file_state is 'in_place, lost (no file there) or damaged (of another size or hash), when last checked';
+comment on column mvm.product.file_state_since is 'When a check first found this state, UTC; null where no check has changed it';

@@ -37,12 +37,14 @@ select
   p.equalisation,
   p.photflam,
   b.parameter_set,
+  b.parameter_overrides,
   b.recipe -> 'parameters' as parameters,
   to_char(p.published_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as published_utc,
   p.build_id::text as build_id,
   b.recipe_sha256,
   b.host,
   b.versions,
+  p.file_state,
   p.product_id
 from mvm.product as p
 join mvm.build as b on b.build_id = p.build_id
@@ -94,11 +96,13 @@ comment on column mvm.current_product.sky is 'How the sky was matched: none, mat
 comment on column mvm.current_product.n_sky_groups is 'Groups of overlapping exposures whose sky was matched';
 comment on column mvm.current_product.equalisation is 'How the chips were scaled: none, photflam, or none: and why not';
 comment on column mvm.current_product.photflam is 'Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s';
-comment on column mvm.current_product.parameter_set is 'Named set the parameters come from, and what was overridden';
+comment on column mvm.current_product.parameter_set is 'Named set the parameters come from';
+comment on column mvm.current_product.parameter_overrides is 'Parameters that replaced those of the set, value by name';
 comment on column mvm.current_product.parameters is 'How the chips were combined';
 comment on column mvm.current_product.published_utc is 'When it became current, ISO 8601, UTC';
 comment on column mvm.current_product.build_id is 'Build that made it (MVMBUILD)';
 comment on column mvm.current_product.recipe_sha256 is 'SHA-256 of everything that determines its pixels';
 comment on column mvm.current_product.host is 'Machine that built it';
 comment on column mvm.current_product.versions is 'Versions of the software that built it';
+comment on column mvm.current_product.file_state is 'in_place, lost or damaged, when its file was last checked';
 comment on column mvm.current_product.product_id is 'Number of the product''s revision';

@@ -1,4 +1,5 @@
--- Which exposure belongs to which layer: the skycell's members at every scale of their detector.
+-- Which exposure belongs to which layer: the skycell's members at every scale of their detector, but for those that
+-- are withdrawn from this skycell. What is withdrawn from all layers is no member of any skycell.
 -- requires: views/skycell_member, functions/timestamp_of_mjd
 create view mvm.layer_member as
 select
@@ -24,7 +25,12 @@ select
   m.y
 from mvm.skycell_member as m
 join mvm.exposure as e on e.exposure_id = m.exposure_id
-join mvm.layer_scale as s on s.instrument = e.instrument and s.detector = e.detector;
+join mvm.layer_scale as s on s.instrument = e.instrument and s.detector = e.detector
+where not exists (
+  select
+  from mvm.withdrawal as w
+  where w.rootname = e.rootname and w.skycell = m.skycell and w.restored_at is null
+);
 
 comment on view mvm.layer_member is 'Exposures of each layer of each skycell';
 comment on column mvm.layer_member.skycell is 'Name of the skycell';

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -247,6 +248,44 @@ def test_second_revision_supersedes_the_first(site: Site) -> None:
     assert site.build(force=True) == "published"
     assert site.revisions() == [(1, "superseded"), (2, "superseded"), (3, "current")]
     assert_sound(site)
+
+
+def test_exposure_that_arrives_during_a_build_leaves_the_layer_stale(site: Site) -> None:
+    """It is committed after the plan was made and before the product is published."""
+    arrived: list[Path] = []
+
+    def on_input(index: int) -> None:
+        if not arrived:
+            arrived.append(site.add(2))
+
+    result = build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=on_input)
+    assert (result.outcome, result.n_inputs) == ("published", 2)
+    status = f"select status, reasons from mvm.layer_statuses('{site.skycell}') where layer = '{LAYER}'"
+    assert site.rows(status) == [("stale", ["extent_changed", "input_added"])]
+    changes = f"select exposure, since from mvm.layer_changes('{site.skycell}', '{LAYER}') where chip = 1"
+    [[name, since]] = site.rows(changes)
+    [[published]] = site.rows("select published_at from mvm.product")
+    assert name == "ib6o2302q"
+    assert isinstance(since, datetime)
+    assert isinstance(published, datetime)
+    assert since < published
+    assert site.build() == "published"
+    assert site.rows(status) == [("current", [])]
+
+
+def test_revision_that_arrives_during_a_build_leaves_the_layer_stale(site: Site) -> None:
+    arrived: list[Path] = []
+
+    def on_input(index: int) -> None:
+        if not arrived:
+            folder = site.exposures_dir / "again"
+            folder.mkdir()
+            again = SyntheticExposure(rootname="b6o2301q", ra_deg=150 + 1 / 36000, level=9)
+            arrived.append(site.ingest(again.write(folder)))
+
+    build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=on_input)
+    status = f"select status, reasons from mvm.layer_statuses('{site.skycell}') where layer = '{LAYER}'"
+    assert site.rows(status) == [("stale", ["input_revised"])]
 
 
 def test_product_whose_file_is_gone_is_built_again(site: Site) -> None:

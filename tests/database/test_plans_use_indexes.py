@@ -45,6 +45,38 @@ insert into mvm.chip
 select exposure_id, 1, 1, 1, 1014, 1014, 0.12825, 'ELECTRONS/S', 1 from mvm.exposure"""
 
 
+PRODUCTS = """
+with built as (
+  insert into mvm.build (
+    build_id, skycell, layer, selection, recipe_sha256, recipe, parameter_set, versions, directory, host,
+    process_id, outcome, finished_at
+  )
+  select
+    gen_random_uuid(), :skycell, layer, 'all', layer, '{"parameters": {}, "engine": "older"}', 'mvmdb', '{}',
+    '/products', 'builder', 1, 'published', now()
+  from (values ('wfc3_ir_f160w'), ('wfc3_ir_f160w_coarse')) as layer (layer)
+  returning build_id, skycell, layer, selection
+), made as (
+  insert into mvm.product (
+    build_id, product, skycell, layer, selection, revision, state, file_path, file_sha256, file_size_bytes,
+    x0, y0, x1, y1, n_x_pix, n_y_pix, n_pixels_observed, coverage_fraction, mean_exptime_s, median_exptime_s,
+    mean_n_exposures, median_n_exposures, mean_weight, median_weight, sky, n_sky_groups, equalisation,
+    published_at
+  )
+  select
+    build_id, layer, skycell, layer, selection, 1, 'current', '/products/' || layer, layer, 1,
+    0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 'none', 0, 'none', now()
+  from built
+  returning product_id
+)
+insert into mvm.product_input (
+  product_id, context_index, exposure_id, chip, n_pixels_contributed, sky_e_per_s_arcsec2, sky_group,
+  flux_scale
+)
+select product_id, exposure_id, exposure_id, 1, 1, 0, 0, 1
+from made cross join mvm.exposure where exposure_id % 20 = 0"""
+
+
 @pytest.fixture(scope="module")
 def crowded_engine(template_url: str) -> Iterator[Engine]:
     """Database with many exposures, and the planner told about them."""
@@ -54,7 +86,8 @@ def crowded_engine(template_url: str) -> Iterator[Engine]:
             connection.execute(text("select setseed(0.5)"))
             connection.execute(text(MANY_EXPOSURES), {"n": N_EXPOSURES})
             connection.execute(text(CHIPS))
-            connection.execute(text("analyze mvm.exposure, mvm.placement, mvm.chip"))
+            connection.execute(text(PRODUCTS), {"skycell": CROWDED})
+            connection.execute(text("analyze mvm.exposure, mvm.placement, mvm.chip, mvm.product_input"))
         yield engine
         engine.dispose()
 
@@ -100,6 +133,8 @@ QUESTIONS = {
     f"select * from mvm.layer_members('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layer_depths('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layers('{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_statuses('{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_changes('{CROWDED}', 'wfc3_ir_f160w')": PLACEMENT,
     "select * from mvm.layer_members('p0400x03y05')": PLACEMENT,
     f"select * from mvm.layer_inputs('{CROWDED}', 'wfc3_ir_f160w')": PLACEMENT,
     "select * from mvm.layer_inputs('p0400x03y05', 'wfc3_ir_f160w')": PLACEMENT,
@@ -185,6 +220,8 @@ def test_plan_with_integers_of_the_client(crowded: Connection) -> None:
 
 def test_there_is_something_to_find(crowded: Connection) -> None:
     """The plans above are those of answers with many rows."""
+    query = text("select n_changes from mvm.layer_statuses(:skycell)")
+    assert all(n > 900 for n in crowded.execute(query, {"skycell": CROWDED}).scalars())
     count = "select count(*) from mvm.layer_members(:skycell) where layer = 'wfc3_ir_f160w'"
     assert crowded.execute(text(count), {"skycell": CROWDED}).scalar_one() > N_EXPOSURES / 20
     assert crowded.execute(text("select count(*) from mvm.coverage(181.07, 27.9)")).scalar_one() > 50

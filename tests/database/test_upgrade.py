@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from alembic import command
 from sqlalchemy import Engine, make_url, text
 
 from mvmdb.catalog import sqlfiles
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.exposures import register_exposure
-from mvmdb.catalog.schema import is_current, schema_matches, upgrade
+from mvmdb.catalog.schema import EXTENSIONS, is_current, migration_config, schema_matches, upgrade
 from mvmdb.catalog.sqlfiles import sql_files
 from mvmdb.cluster import candidate_binaries
 from mvmdb.errors import (
@@ -114,6 +115,60 @@ def test_damaged_view_definition_changes_nothing(engine: Engine, monkeypatch: py
     with pytest.raises(CatalogError, match='relation "nowhere" does not exist'):
         upgrade(engine)
     assert (every_object(engine), recorded(engine)) == before
+
+
+OLD_BUILD = """
+insert into mvm.build (
+  build_id, skycell, layer, selection, recipe_sha256, recipe, parameter_set, versions, directory, host,
+  process_id, outcome
+) values (
+  gen_random_uuid(), 'p1889x07y19', 'wfc3_ir_f160w', 'all', 'any',
+  '{"parameters": {"pixfrac": 0.8, "sky": "none", "kernel": "square"}}',
+  'hap pixfrac=0.8 sky=none', '{}', '/', 'any', 1, 'running'
+), (
+  gen_random_uuid(), 'p1889x07y19', 'wfc3_ir_f160w', 'all', 'any', '{"parameters": {}}', 'mvmdb', '{}', '/',
+  'any', 1, 'running'
+)"""
+
+OLD_EXPOSURES = """
+insert into mvm.exposure (
+  rootname, revision, is_current, instrument, detector, filter, exptime_s, start_mjd, end_mjd, target_name,
+  file_type, file_sha256, footprint, ingested_at
+)
+select
+  'itst0001q', n, n = 2, 'wfc3', 'ir', 'f160w', 1, 55000, 55000, 'ANY', 'footprint', n::text,
+  ST_GeomFromText('MULTIPOLYGON EMPTY', 104047)::geography,
+  '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 day'
+from (values (1), (2)) as revision (n)"""
+
+
+def test_builds_and_exposures_of_an_older_schema_are_taken_over(bare_database: str) -> None:
+    engine = connect(bare_database)
+    for name in EXTENSIONS:
+        run(engine, f"create extension if not exists {name}")
+    with transaction(engine) as connection:
+        connection.exec_driver_sql("create schema mvm")
+        command.upgrade(migration_config(connection), "0005")
+        connection.exec_driver_sql(
+            "insert into spatial_ref_sys (srid, proj4text) values (104047, '+proj=longlat +R=6370997')"
+            " on conflict do nothing"
+        )
+        connection.exec_driver_sql(OLD_BUILD)
+        connection.exec_driver_sql("alter table mvm.exposure disable trigger user")
+        connection.exec_driver_sql(OLD_EXPOSURES)
+        connection.exec_driver_sql("alter table mvm.exposure enable trigger user")
+        command.upgrade(migration_config(connection), "head")
+    choices = "select parameter_set, parameter_overrides from mvm.build order by 1"
+    assert ask(engine, choices) == [("hap", {"pixfrac": 0.8, "sky": "none"}), ("mvmdb", {})]
+    dates = "select (standing_since at time zone 'UTC')::date::text from mvm.exposure order by revision"
+    assert ask(engine, dates) == [("2026-01-03",), ("2026-01-03",)]
+    with transaction(engine) as connection:
+        command.downgrade(migration_config(connection), "0005")
+    assert ask(engine, "select parameter_set from mvm.build order by 1") == [
+        ("hap sky=none pixfrac=0.8",),
+        ("mvmdb",),
+    ]
+    engine.dispose()
 
 
 def test_stranger_that_depends_on_us_fails_loudly_and_nothing_changes(engine: Engine) -> None:

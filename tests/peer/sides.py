@@ -15,8 +15,15 @@ from astropy.io import fits
 from mvmdb.files.exposure import read_exposure
 from mvmdb.names import LayerName, ProductName, SkycellName
 from mvmdb.pipeline.build import compute_layer
-from mvmdb.pipeline.plan import ENGINE
-from mvmdb.records import ChipFacts, DrizzleParameters, ExposureFacts, LayerImage, LayerInput, LayerPlan
+from mvmdb.records import (
+    ENGINE,
+    ChipFacts,
+    DrizzleParameters,
+    ExposureFacts,
+    LayerImage,
+    LayerInput,
+    LayerPlan,
+)
 from mvmdb.sky.grid import PixelBox, TanGrid
 from tests.peer.comparison import Mosaic
 

@@ -1,0 +1,117 @@
+"""``mvmdb status`` and ``mvmdb layer explain``: what is missing or stale, why, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.staleness import (
+    LayerStatusRow,
+    list_layer_statuses,
+    list_product_files,
+    list_skycell_statuses,
+)
+from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.staleness import LayerExplanation, check_products, explain_layer
+from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress
+from mvmdb_cli.session import asking, opened
+
+_SKYCELL_COLUMNS = {
+    "skycell": "skycell",
+    "n_layers": "layers",
+    "n_missing": "missing",
+    "n_stale": "stale",
+    "n_current": "current",
+    "reasons": "reasons",
+}
+_LAYER_COLUMNS = {
+    "layer": "layer",
+    "status": "status",
+    "reasons": "reasons",
+    "since": "since",
+    "n_exposures": "exposures",
+    "product": "product",
+}
+_CHANGE_COLUMNS = {
+    "reason": "reason",
+    "exposure": "exposure",
+    "chip": "chip",
+    "before": "product has",
+    "after": "a build takes",
+    "since": "since",
+}
+
+
+def status(
+    skycell: Annotated[
+        str | None, typer.Argument(metavar="SKYCELL", help="Its layers one by one, like p1889x07y19.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="First compare the hashes of the products' files.")
+    ] = False,
+    as_json: Json = False,
+    form: Form = Format.TABLE,
+) -> None:
+    """Tell which layers are missing, current or stale, and why: counts per skycell, or the layers of one.
+
+    A product is stale when a build with its own parameter set and overrides would make other pixels, or
+    when its file is lost or damaged.
+
+    Example: `mvmdb status p1889x07y19`
+    """
+    names = [SkycellName.parse(skycell)] if skycell else []
+    with opened() as (_, engine):
+        if check:
+            with transaction(engine) as connection:
+                total = len(list_product_files(connection, **({"skycell": str(names[0])} if names else {})))
+            with progress("check", total, quiet=as_json) as advance:
+                check_products(engine, names, thorough=True, on_product=advance)
+        with transaction(engine) as connection:
+            if names:
+                rows = list_layer_statuses(connection, names[0])
+                print_rows(rows, _LAYER_COLUMNS, form=form, as_json=as_json)
+            else:
+                cells = list_skycell_statuses(connection)
+                print_rows(cells, _SKYCELL_COLUMNS, form=form, as_json=as_json)
+
+
+def layer_explain(
+    skycell: Annotated[str, typer.Argument(metavar="SKYCELL", help="Like p1889x07y19.")],
+    layer: Annotated[str, typer.Argument(metavar="LAYER", help="Like wfc3_ir_f160w_coarse.")],
+    as_json: Json = False,
+) -> None:
+    """Explain why a layer is stale: what has changed, since when, by which exposures, and what a build costs.
+
+    Example: `mvmdb layer explain p1889x07y19 wfc3_ir_f160w_coarse`
+    """
+    with asking() as connection:
+        explanation = explain_layer(connection, SkycellName.parse(skycell), LayerName.parse(layer))
+    if as_json:
+        print_json(explanation)
+        return
+    print_facts(
+        {
+            "layer": f"{explanation.layer} of {explanation.skycell}",
+            "status": explanation.status,
+            "since": _since(explanation),
+            "product": explanation.product,
+            "reasons": ", ".join(explanation.reasons),
+            "cost": _cost(explanation),
+        }
+    )
+    if explanation.changes:
+        print_rows(explanation.changes, _CHANGE_COLUMNS)
+
+
+def _since(row: LayerStatusRow) -> str | None:
+    return row.since.strftime("%Y-%m-%dT%H:%M:%SZ") if row.since else None
+
+
+def _cost(row: LayerExplanation) -> str:
+    if row.n_inputs == 0:
+        return "nothing is left to build it from"
+    missing = f"; {row.n_without_file} exposures to be ingested first" if row.n_without_file else ""
+    size = f"{row.n_x_pix} x {row.n_y_pix} pixels"
+    return f"{row.n_inputs} inputs, {size}, {row.output_gb:.3f} GB written{missing}"

@@ -1,0 +1,43 @@
+"""Files of products held against their rows: what has been lost or damaged is recorded."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from mvmdb.catalog.staleness import FileState, ProductFileRow, record_file_state
+from mvmdb.records import PublishedFile
+
+
+def check_product_file(connection: Connection, row: ProductFileRow, *, thorough: bool) -> FileState:
+    """Record whether the file of a product is there as it was published; return what was found.
+
+    Parameters
+    ----------
+    connection
+        Inside a transaction.
+    row
+        The product.
+    thorough
+        Compare the hash; else the size only, unless the file was found lost or damaged before.
+    """
+    state = file_state(row.file, thorough=thorough or row.file_state != "in_place")
+    if state != row.file_state:
+        record_file_state(connection, row.product_id, state)
+    return state
+
+
+def file_state(file: PublishedFile, *, thorough: bool) -> FileState:
+    """Return whether a file is there with its size, and if asked with its hash."""
+    path = Path(file.path)
+    if not path.is_file():
+        return "lost"
+    if path.stat().st_size != file.size_bytes:
+        return "damaged"
+    if not thorough:
+        return "in_place"
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    return "in_place" if found == file.sha256 else "damaged"

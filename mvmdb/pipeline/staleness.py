@@ -1,0 +1,115 @@
+"""Staleness: files checked, layers that want building found, what is wrong with one explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.staleness import (
+    LayerChangeRow,
+    LayerStatusRow,
+    list_all_layer_statuses,
+    list_layer_changes,
+    list_layer_statuses,
+    list_product_files,
+)
+from mvmdb.errors import UnknownObjectError
+from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.plan import choice_of, plan_layer
+from mvmdb.pipeline.product_files import check_product_file
+
+
+@dataclass(frozen=True)
+class LayerExplanation(LayerStatusRow):
+    """How a layer stands to its product, what has changed, and what a build would cost."""
+
+    changes: list[LayerChangeRow]
+    """What makes the product stale, row by row."""
+    n_inputs: int
+    """Number of chips that a build would drizzle."""
+    n_x_pix: int
+    """Columns of the arrays it would make, at the scale of the layer."""
+    n_y_pix: int
+    """Rows of the arrays it would make, at the scale of the layer."""
+    output_gb: float
+    """Size of the arrays it would write, 10^9 bytes."""
+    n_without_file: int
+    """Exposures that would have to be fetched and ingested first."""
+
+
+def check_products(
+    engine: Engine,
+    skycells: Sequence[SkycellName] = (),
+    *,
+    thorough: bool,
+    on_product: Callable[[], None] | None = None,
+) -> None:
+    """Record which files of current products are lost or damaged.
+
+    Parameters
+    ----------
+    engine
+        Database with the schema in place.
+    skycells
+        Whose products; all if empty.
+    thorough
+        Compare hashes, which reads the files; else sizes only.
+    on_product
+        Called after each product.
+    """
+    with transaction(engine) as connection:
+        rows = [row for layer in _columns(skycells) for row in list_product_files(connection, **layer)]
+    for row in rows:
+        with transaction(engine) as connection:
+            check_product_file(connection, row, thorough=thorough)
+        if on_product is not None:
+            on_product()
+
+
+def _columns(skycells: Sequence[SkycellName]) -> Iterator[dict[str, str]]:
+    yield from ({"skycell": str(skycell)} for skycell in skycells) if skycells else ({},)
+
+
+def list_unsettled(connection: Connection, skycells: Sequence[SkycellName] = ()) -> list[LayerStatusRow]:
+    """Return the layers of some skycells, or of all, that are missing or stale."""
+    rows = (
+        [row for skycell in skycells for row in list_layer_statuses(connection, skycell)]
+        if skycells
+        else list_all_layer_statuses(connection)
+    )
+    return [row for row in rows if row.status != "current"]
+
+
+def explain_layer(connection: Connection, skycell: SkycellName, layer: LayerName) -> LayerExplanation:
+    """Return how a layer stands to its product, and why.
+
+    Raises
+    ------
+    UnknownObjectError
+        The skycell has no such layer, or the product's parameter set is gone.
+    """
+    for file in list_product_files(connection, skycell=str(skycell), layer=str(layer)):
+        check_product_file(connection, file, thorough=False)
+    rows = list_layer_statuses(connection, skycell)
+    row = next((row for row in rows if row.layer == str(layer)), None)
+    if row is None:
+        known = ", ".join(row.layer for row in rows) or "none"
+        raise UnknownObjectError(f"skycell {skycell} has no layer {layer}", hint=f"its layers are {known}")
+    changes = list_layer_changes(connection, skycell, layer)
+    if row.n_exposures == 0:
+        return LayerExplanation(
+            **vars(row), changes=changes, n_inputs=0, n_x_pix=0, n_y_pix=0, output_gb=0.0, n_without_file=0
+        )
+    plan = plan_layer(connection, skycell, layer, choice_of(row)).plan
+    return LayerExplanation(
+        **vars(row),
+        changes=changes,
+        n_inputs=len(plan.inputs),
+        n_x_pix=plan.box.width,
+        n_y_pix=plan.box.height,
+        output_gb=round(plan.output_bytes / 1e9, 3),
+        n_without_file=len(plan.rootnames_without_file),
+    )

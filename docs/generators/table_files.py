@@ -8,7 +8,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement, SetColumnCom
 
 from mvmdb.catalog.models import metadata
 
-_HEADER = "-- Printed from mvmdb/catalog/models.py; do not edit.\n"
+_HEADER = "-- Printed from mvmdb/catalog/models; do not edit.\n"
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
--- Printed from mvmdb/catalog/models.py; do not edit.
+-- Printed from mvmdb/catalog/models; do not edit.
 
 create table mvm.build (
   build_id uuid not null,

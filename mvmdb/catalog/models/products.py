@@ -1,0 +1,281 @@
+"""How layers are combined, the builds, and what they published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, JSONB
+
+from mvmdb.catalog.models.base import column, extent_columns, layer_columns, metadata
+from mvmdb.catalog.models.exposures import chip
+
+
+def _footprint_statistics_columns() -> list[Column[Any]]:
+    """Return the statistics by outlines: what the reference writes, beside those from the arrays."""
+    meanings = {
+        "coverage_fraction": "Fraction of the full skycell inside the outlines of the chips",
+        "mean_exptime_s": "Mean exposure time of the pixels inside the outlines, seconds",
+        "median_exptime_s": "Median exposure time of the pixels inside the outlines, seconds",
+        "mean_n_exposures": "Mean number of chips of the pixels inside the outlines",
+        "median_n_exposures": "Median number of chips of the pixels inside the outlines",
+    }
+    pixels = column(
+        "footprint_n_pixels_covered",
+        BigInteger,
+        nullable=True,
+        comment="Pixels whose centre lies inside the outline of a chip",
+    )
+    return [
+        pixels,
+        *(
+            column(f"footprint_{name}", Float(53), nullable=True, comment=meaning)
+            for name, meaning in meanings.items()
+        ),
+    ]
+
+
+engine = Table(
+    "engine",
+    metadata,
+    column(
+        "engine",
+        Text,
+        primary_key=True,
+        comment="Name and version of everything that computes pixels, as in recipes",
+    ),
+    column("default_parameters", JSONB, comment="Drizzle parameters that hold where a set gives none"),
+    column(
+        "only_row", Boolean, unique=True, server_default=text("true"), comment="Always true: there is one row"
+    ),
+    column(
+        "registered_at", DateTime(True), server_default=func.now(), comment="When it came into force, UTC"
+    ),
+    CheckConstraint("only_row", name="only_one_row"),
+    comment="The engine of the mvmdb that last opened the database; products of another one are stale.",
+)
+
+parameter_set = Table(
+    "parameter_set",
+    metadata,
+    column("parameter_set", Text, primary_key=True, comment="Name of the set"),
+    column("description", Text, comment="What the set is for"),
+    column(
+        "is_shipped",
+        Boolean,
+        comment="True for the sets of mvmdb itself, which every upgrade writes anew",
+    ),
+    CheckConstraint("parameter_set ~ '^[a-z][a-z0-9_-]*$'", name="name"),
+    comment="Named sets of drizzle parameters.",
+)
+
+parameter_rule = Table(
+    "parameter_rule",
+    metadata,
+    column(
+        "parameter_set",
+        Text,
+        ForeignKey(parameter_set.c.parameter_set, ondelete="CASCADE"),
+        primary_key=True,
+        comment="Set the rule belongs to",
+    ),
+    column(
+        "position",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="Of the rules that apply to a layer, the one with the highest position decides",
+    ),
+    column("parameter", Text, comment="Parameter that the rule sets"),
+    column("value", JSONB, comment="Value of the parameter"),
+    column("instrument", CITEXT, nullable=True, comment="Instrument the rule is for; null for every one"),
+    column("detector", CITEXT, nullable=True, comment="Detector the rule is for; null for every one"),
+    column(
+        "filters",
+        ARRAY(Text),
+        nullable=True,
+        comment="Filters the rule is for, lower case; null for every one",
+    ),
+    column(
+        "min_mean_n_exposures",
+        Float(53),
+        nullable=True,
+        comment="Least mean number of chips over the covered area for which the rule holds; null for any",
+    ),
+    column(
+        "below_mean_n_exposures",
+        Float(53),
+        nullable=True,
+        comment="The rule holds where the mean number of chips is less than this; null for any",
+    ),
+    column("source", Text, comment="Where the value comes from"),
+    comment="Values of drizzle parameters and the layers they hold for.",
+)
+
+build = Table(
+    "build",
+    metadata,
+    column(
+        "build_id", Uuid(as_uuid=False), primary_key=True, comment="Identity of the build, as in MVMBUILD"
+    ),
+    *layer_columns(),
+    column("recipe_sha256", Text, comment="SHA-256 of the recipe: equal recipes make equal pixels"),
+    column(
+        "recipe", JSONB, comment="Everything that determines the pixels: inputs, extent, parameters, engine"
+    ),
+    column("parameter_set", Text, comment="Named set the parameters come from"),
+    column(
+        "parameter_overrides",
+        JSONB,
+        server_default=text("'{}'"),
+        comment="Parameters that replaced those of the set, value by name",
+    ),
+    column("versions", JSONB, comment="Versions of the software that ran"),
+    column("directory", Text, comment="Directory the product is written to, absolute path"),
+    column("host", Text, comment="Name of the machine that built"),
+    column("process_id", Integer, comment="Process that built"),
+    column("outcome", Text, comment="running, published, failed or abandoned"),
+    column("error", Text, nullable=True, comment="Why a failed build failed"),
+    column("started_at", DateTime(True), server_default=func.now(), comment="Start of the build, UTC"),
+    column("finished_at", DateTime(True), nullable=True, comment="End of the build, UTC"),
+    CheckConstraint("outcome in ('running', 'published', 'failed', 'abandoned')", name="outcome"),
+    CheckConstraint("(outcome = 'running') = (finished_at is null)", name="finished_when_over"),
+    Index("build_layer_idx", "skycell", "layer", "selection"),
+    Index("build_running_idx", "build_id", postgresql_where=text("outcome = 'running'")),
+    comment="Executions of recipes, successful or not.",
+)
+
+product = Table(
+    "product",
+    metadata,
+    column(
+        "product_id", Integer, Identity(), primary_key=True, comment="Number of this revision of this product"
+    ),
+    column(
+        "build_id",
+        Uuid(as_uuid=False),
+        ForeignKey(build.c.build_id),
+        unique=True,
+        comment="Build that made it",
+    ),
+    column("product", Text, comment="File name of the product"),
+    *layer_columns(),
+    column("revision", Integer, comment="Counts the files published under this name, from 1"),
+    column("state", Text, comment="staged (not yet in place), current, or superseded by a later revision"),
+    column("file_path", Text, comment="Absolute path of the file"),
+    column("file_sha256", Text, comment="SHA-256 of the file"),
+    column("file_size_bytes", BigInteger, comment="Size of the file, bytes"),
+    *extent_columns(),
+    column("n_x_pix", Integer, comment="Columns of the arrays at the layer's own scale, pixels"),
+    column("n_y_pix", Integer, comment="Rows of the arrays at the layer's own scale, pixels"),
+    column("n_pixels_observed", BigInteger, comment="Pixels with positive weight"),
+    column("coverage_fraction", Float(53), comment="NPIXFRAC: observed fraction of the full skycell"),
+    column("mean_exptime_s", Float(53), comment="MEANEXPT: mean exposure time of observed pixels, seconds"),
+    column(
+        "median_exptime_s", Float(53), comment="MEDEXPT: median exposure time of observed pixels, seconds"
+    ),
+    column("mean_n_exposures", Float(53), comment="MEANNEXP: mean number of inputs of observed pixels"),
+    column("median_n_exposures", Float(53), comment="MEDNEXP: median number of inputs of observed pixels"),
+    column("mean_weight", Float(53), comment="MEANWHT: mean weight of observed pixels, seconds"),
+    column("median_weight", Float(53), comment="MEDWHT: median weight of observed pixels, seconds"),
+    *_footprint_statistics_columns(),
+    column(
+        "sky",
+        Text,
+        comment="How the sky was matched: none, match to mean, match to faintest, or none: and why not",
+    ),
+    column(
+        "n_sky_groups",
+        Integer,
+        comment="Groups of overlapping exposures whose sky was matched; levels of two groups do not compare",
+    ),
+    column("equalisation", Text, comment="How the chips were scaled: none, photflam, or none: and why not"),
+    column(
+        "photflam",
+        Float(53),
+        nullable=True,
+        comment="Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s",
+    ),
+    column("published_at", DateTime(True), nullable=True, comment="When it became current, UTC"),
+    column(
+        "file_state",
+        Text,
+        server_default=text("'in_place'"),
+        comment="in_place, lost (no file there) or damaged (of another size or hash), when last checked",
+    ),
+    column(
+        "file_state_since",
+        DateTime(True),
+        nullable=True,
+        comment="When a check first found this state, UTC; null where no check has changed it",
+    ),
+    UniqueConstraint("product", "revision"),
+    CheckConstraint("state in ('staged', 'current', 'superseded')", name="state"),
+    CheckConstraint("file_state in ('in_place', 'lost', 'damaged')", name="file_state"),
+    CheckConstraint("(state = 'staged') = (published_at is null)", name="published_when_in_place"),
+    Index(
+        "product_current_idx",
+        "skycell",
+        "layer",
+        "selection",
+        unique=True,
+        postgresql_where=text("state = 'current'"),
+    ),
+    comment="Files that builds published, every revision; a row is current only after its file is in place.",
+)
+
+product_input = Table(
+    "product_input",
+    metadata,
+    column(
+        "product_id",
+        Integer,
+        ForeignKey(product.c.product_id, ondelete="CASCADE"),
+        primary_key=True,
+        comment="Product the chip went into",
+    ),
+    column(
+        "context_index",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="Place in the drizzle order, from 0: bit index % 32 of context plane index / 32",
+    ),
+    column("exposure_id", Integer, comment="Revision of the exposure that was used"),
+    column("chip", SmallInteger, comment="EXTVER of the chip's SCI extension"),
+    column("n_pixels_contributed", BigInteger, comment="Pixels of the product that hold light of this chip"),
+    column(
+        "sky_e_per_s_arcsec2",
+        Float(53),
+        comment="Background subtracted from the chip, after its scaling, e-/s per square arcsecond",
+    ),
+    column(
+        "sky_group",
+        Integer,
+        comment="Group within which the backgrounds were matched, from 1; 0 where nothing was matched",
+    ),
+    column("flux_scale", Float(53), comment="Factor by which the rates of the chip were multiplied"),
+    ForeignKeyConstraint(["exposure_id", "chip"], [chip.c.exposure_id, chip.c.chip]),
+    UniqueConstraint("product_id", "exposure_id", "chip"),
+    Index("product_input_exposure_id_idx", "exposure_id"),
+    comment="Which chip went into which product, in context-bit order.",
+)

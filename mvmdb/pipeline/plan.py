@@ -94,21 +94,22 @@ def plan_layer(
     if not files:
         return LayerTask(plan, "missing", "never built")
     check_product_file(connection, files[0], thorough=False)
-    return _task(plan, list_plan_changes(connection, plan))
+    return _task(plan, list_plan_changes(connection, plan), files[0].file.path)
 
 
-def _task(plan: LayerPlan, changes: Sequence[LayerChangeRow]) -> LayerTask:
+def _task(plan: LayerPlan, changes: Sequence[LayerChangeRow], file_path: str) -> LayerTask:
     if not changes:
         return LayerTask(plan, "current", "built from the same recipe")
     counts = Counter(change.reason for change in changes)
     told = [reason for reason in _WORDS if reason in counts]
-    return LayerTask(
-        plan, "stale", ", ".join(_in_words(reason, counts[reason]) for reason in told), tuple(told)
-    )
+    words = ", ".join(_in_words(reason, counts[reason], file_path) for reason in told)
+    return LayerTask(plan, "stale", words, tuple(told))
 
 
-def _in_words(reason: str, count: int) -> str:
+def _in_words(reason: str, count: int, file_path: str) -> str:
     words = _WORDS[reason]
+    if reason.startswith("product_"):
+        return f"{words}: {file_path}"
     if not reason.startswith("input_"):
         return words
     return f"{count} {words}" if count == 1 else f"{count} {words.replace('input', 'inputs')}"

@@ -166,6 +166,7 @@ def expected_primary(built: Built) -> dict[str, Any]:
         "DRZERR": how["error"],
         "DRZSCALE": 0.12 if row["layer"].endswith("coarse") else 0.04,
         "MVMPARAM": row["parameter_set"],
+        "MVMNEXCL": 0,  # all exposures of these folders are sound
         "MVMSELEC": row["selection"],
         "MVMBUILD": row["build_id"],
         "MVMRECIP": row["recipe_sha256"][:16],

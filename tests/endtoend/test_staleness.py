@@ -72,7 +72,7 @@ def test_stale_and_back(mvmdb: CommandLine, skycell: str, tmp_path: Path) -> Non
     assert (row["n_stale"], row["n_current"], row["reasons"]) == (1, 1, ["product_damaged"])
     damaged.unlink()
     [built] = mvmdb.json("layer", "build", "--stale", skycell)
-    assert (built["outcome"], built["reason"]) == ("published", "its file is gone")
+    assert (built["outcome"], built["reason"]) == ("published", f"its file is gone: {damaged}")
     assert standing() == [("current", []), ("current", [])]
     assert all(item["skycell"] != skycell for item in mvmdb.json("layer", "build", "--stale"))
     assert {item["n_current"] for item in mvmdb.json("status")} == {len(LAYERS)}

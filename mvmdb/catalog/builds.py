@@ -114,36 +114,36 @@ def stage_product(
     outcome = select(build.c.outcome).where(build.c.build_id == build_id).with_for_update()
     if connection.execute(outcome).scalar_one() != "running":
         raise ConflictError(f"build {build_id} is no longer running: it was taken for dead", {})
-    row = insert(product).values(
-        build_id=build_id,
-        product=str(plan.product_name),
+    values = _product_values(plan, image, file)
+    row = insert(product).values(build_id=build_id, revision=revision, state="staged", **values)
+    product_id = connection.execute(row.returning(product.c.product_id)).scalar_one()
+    given = {item.context_index: vars(item) for item in image.inputs}
+    inputs = [
+        {
+            "product_id": product_id,
+            "exposure_id": item.exposure_id,
+            "chip": item.chip,
+            **given[item.context_index],
+        }
+        for item in plan.inputs
+    ]
+    connection.execute(insert(product_input), inputs)
+
+
+def _product_values(plan: LayerPlan, image: LayerImage, file: PublishedFile) -> dict[str, Any]:
+    return {
+        "product": str(plan.product_name),
         **_layer_values(plan),
-        revision=revision,
-        state="staged",
-        file_path=file.path,
-        file_sha256=file.sha256,
-        file_size_bytes=file.size_bytes,
+        "file_path": file.path,
+        "file_sha256": file.sha256,
+        "file_size_bytes": file.size_bytes,
         **vars(plan.extent),
-        n_x_pix=plan.box.width,
-        n_y_pix=plan.box.height,
+        "n_x_pix": plan.box.width,
+        "n_y_pix": plan.box.height,
         **vars(image.statistics),
         **_footprint_values(image.footprints),
         **vars(image.preparation),
-    )
-    product_id = connection.execute(row.returning(product.c.product_id)).scalar_one()
-    given = {item.context_index: vars(item) for item in image.inputs}
-    connection.execute(
-        insert(product_input),
-        [
-            {
-                "product_id": product_id,
-                "exposure_id": item.exposure_id,
-                "chip": item.chip,
-                **given[item.context_index],
-            }
-            for item in plan.inputs
-        ],
-    )
+    }
 
 
 def _footprint_values(statistics: FootprintStatistics | None) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.layers import find_extent
 from mvmdb.errors import EmptyLayerError
 from mvmdb.names import SkycellName
-from mvmdb.records import Finding, SkyRing
+from mvmdb.records import Finding
+from mvmdb.sky.footprint import SkyRing
 from mvmdb.sky.grid import PixelBox, skycell_grid
 from tests.support.facts import CAMERAS, Box, aim, make_facts, ring_at_box, ring_of_pixels, rootname
 from tests.support.vectors import cell_pixels, cell_plane, sky_of_skycell_pixels, unit_vectors

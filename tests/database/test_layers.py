@@ -15,7 +15,8 @@ from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.layers import find_plan, list_inputs, list_layers, list_skycells_with_layers
 from mvmdb.errors import EmptyLayerError, UnknownObjectError
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.records import DrizzleParameters, ExposureFacts, LayerPlan, SkyRing
+from mvmdb.records import DrizzleParameters, ExposureFacts, LayerPlan
+from mvmdb.sky.footprint import SkyRing
 from mvmdb.sky.grid import PixelBox
 from tests.support.facts import CAMERAS, Box, aim, make_facts, ring_at_pixels, ring_of_pixels, rootname
 from tests.support.vectors import (

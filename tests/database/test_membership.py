@@ -10,7 +10,7 @@ from shapely import Polygon, intersects, prepare
 from sqlalchemy import Connection, text
 
 from mvmdb.catalog.exposures import list_skycells, register_exposure
-from mvmdb.records import SkyRing
+from mvmdb.sky.footprint import SkyRing
 from tests.support.facts import (
     CAMERAS,
     aim,

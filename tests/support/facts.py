@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mvmdb.records import ChipFacts, ExposureFacts, SkyRing
+from mvmdb.records import ChipFacts, ExposureFacts
+from mvmdb.sky.footprint import SkyRing
 from tests.support.vectors import Floats, TangentPlane, sky_of_skycell_pixels
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

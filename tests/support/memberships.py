@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from shapely import Polygon, box
 
-from mvmdb.records import SkyRing
+from mvmdb.sky.footprint import SkyRing
 from tests.support.vectors import (
     CELL_RADIUS_DEG,
     TangentPlane,

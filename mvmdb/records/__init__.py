@@ -1,0 +1,67 @@
+"""The values that travel between rooms: what a file says, what the database plans, what a build made.
+
+All are frozen; files, catalog and mosaic know these and not each other.
+"""
+
+from mvmdb.records.exposures import (
+    Bunit,
+    ChipFacts,
+    ExposureFacts,
+    Finding,
+    FootprintChunk,
+    FootprintRow,
+    RejectedRow,
+)
+from mvmdb.records.images import (
+    FootprintStatistics,
+    InputStatistics,
+    LayerImage,
+    LayerStatistics,
+    Preparation,
+    PublishedFile,
+)
+from mvmdb.records.layers import (
+    ENGINE,
+    ChipFile,
+    DrizzleParameters,
+    Equalisation,
+    ExcludedExposure,
+    Kernel,
+    LayerInput,
+    LayerPlan,
+    SkyMethod,
+    SkyZero,
+    Weighting,
+)
+from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
+
+__all__ = [
+    "ENGINE",
+    "Bunit",
+    "ChipFacts",
+    "ChipFile",
+    "ChipOutline",
+    "DepthMap",
+    "DrizzleParameters",
+    "Equalisation",
+    "ExcludedExposure",
+    "ExposureFacts",
+    "Finding",
+    "FootprintChunk",
+    "FootprintRow",
+    "FootprintStatistics",
+    "InputStatistics",
+    "Kernel",
+    "LayerImage",
+    "LayerInput",
+    "LayerPlan",
+    "LayerStatistics",
+    "Preparation",
+    "PublishedFile",
+    "RejectedRow",
+    "SkyDepth",
+    "SkyMethod",
+    "SkyZero",
+    "Weighting",
+    "first_chips",
+]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from mvmdb.catalog.models import product
-from mvmdb.catalog.rows import fetch, select_function
+from mvmdb.catalog.rows import fetch, select_function, select_view, view
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.records import LayerPlan, PublishedFile
 
@@ -81,6 +81,9 @@ class ProductFileRow:
     file_state: FileState
 
 
+_STATUS = view("layer_status", LayerStatusRow)
+
+
 def list_layer_statuses(connection: Connection, skycell: SkycellName) -> list[LayerStatusRow]:
     """Return how the layers of a skycell stand to their products, by name."""
     return fetch(
@@ -90,9 +93,9 @@ def list_layer_statuses(connection: Connection, skycell: SkycellName) -> list[La
 
 def list_all_layer_statuses(connection: Connection) -> list[LayerStatusRow]:
     """Return how all layers of all skycells stand to their products, by name."""
-    rows = connection.execute(text("select * from mvm.layer_status order by skycell, layer, selection"))
-    names = LayerStatusRow.__dataclass_fields__
-    return [LayerStatusRow(**{name: row[name] for name in names}) for row in rows.mappings()]
+    c = _STATUS.c
+    query = select_view(LayerStatusRow, _STATUS).order_by(c.skycell, c.layer, c.selection)
+    return fetch(connection, LayerStatusRow, query)
 
 
 def list_skycell_statuses(connection: Connection) -> list[SkycellStatusRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,17 @@ from mvmdb.pipeline.plan import LayerTask, ParameterChoice, choice_of, plan_laye
 from mvmdb.pipeline.staleness import check_products, list_unsettled
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
-from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress, talk
+from mvmdb_cli.output import (
+    Form,
+    Format,
+    Json,
+    print_facts,
+    print_json,
+    print_rows,
+    progress,
+    staged_progress,
+    talk,
+)
 from mvmdb_cli.session import asking, opened
 
 layer_app = typer.Typer(no_args_is_help=True, help="Layers: one detector and filter of one skycell.")
@@ -216,7 +227,7 @@ def layer_build(
             BuildOrder(url, settings.products_dir, task.plan.skycell, task.plan.layer, choice, force)
             for task, choice in wanted
         ]
-        results = _build(orders, tasks, workers or settings.workers, quiet=as_json)
+        results = _build(orders, workers or settings.workers, quiet=as_json)
     _report(results, as_json)
 
 
@@ -246,13 +257,12 @@ def _stale_tasks(engine: Engine, skycells: list[SkycellName]) -> Wanted:
     return wanted
 
 
-def _build(
-    orders: list[BuildOrder], tasks: list[LayerTask], workers: int, *, quiet: bool
-) -> list[BuildResult]:
-    """Show the inputs of a single layer as they are drizzled, or the layers of several as they are built."""
+def _build(orders: list[BuildOrder], workers: int, *, quiet: bool) -> list[BuildResult]:
+    """Show how far the single layer is drizzled, or the layers of several as they are built."""
     if len(orders) == 1:
-        with progress("drizzle", len(tasks[0].plan.inputs), quiet=quiet) as advance:
-            return [carry_out(orders[0], advance)]
+        with staged_progress(quiet=quiet) as told:
+            order = replace(orders[0], n_threads=workers)
+            return [carry_out(order, lambda done, total: told("drizzle", done / total))]
     results = []
     with progress("build", len(orders), quiet=quiet) as advance:
         for result in build_layers(orders, workers=workers):

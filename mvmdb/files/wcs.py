@@ -198,7 +198,7 @@ def _table_shifts_pix(table: HeaderDataUnit) -> NDArray[np.float32]:
     """Return the values of a lookup table."""
     checked = table.keywords.for_wcs()
     try:
-        shifts_pix = table.image()
+        shifts_pix = table.image()[:]
     except HeaderError as error:
         raise checked.fault(error.keyword or "NAXIS", "the lookup table is no image") from error
     if not np.all(np.abs(shifts_pix) <= _LARGEST_SHIFT_PIX):

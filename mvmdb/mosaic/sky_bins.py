@@ -8,8 +8,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.engine import EngineInput, Float32s
-from mvmdb.mosaic.pixmap import PixelMapping, compute_pixmap, find_reaching_part
+from mvmdb.mosaic.inputs import EngineInput, Float32s
+from mvmdb.mosaic.pixmap import PixelMapping, compute_pixmap, find_reach
 from mvmdb.sky.grid import PixelBox
 
 Floats = NDArray[np.float64]
@@ -75,13 +75,15 @@ def measure_sky_bins(item: EngineInput, shape: tuple[int, int], *, bin_pix: int)
     Sources are the same in every exposure, so that they need not be masked. Some 100 pixels per bin are
     used, spread evenly: every second of WFC3/IR in both directions, every sixth of WFC3/UVIS.
     """
-    part = find_reaching_part(item.mapping, item.rate.shape, shape)
+    reach = find_reach(item.mapping, item.shape)
+    part = None if reach is None else reach.part(PixelBox(0, 0, shape[1], shape[0]))
     samples_per_pix = item.area_ratio * bin_pix**2
     step = max(1, int(sqrt(samples_per_pix / _SAMPLES_PER_BIN)))
     if part is None or min(part.shape) < 2 * step:
         return _collect(np.empty(0, np.int64), np.empty(0, np.float32), item.area_ratio, 1.0)
     bins = _bin_numbers(item.mapping, part, step, shape, bin_pix)
-    rate, weight = (image[part.slices][::step, ::step] for image in (item.rate, item.weight))
+    sampled = slice(part.y0, part.y1, step), slice(part.x0, part.x1, step)
+    rate, weight = item.rate[sampled], item.weight[sampled]
     used = (bins >= 0) & (weight > 0) & np.isfinite(rate)
     return _collect(bins[used], rate[used], item.area_ratio, _SMALLEST_FILL * samples_per_pix / step**2)
 

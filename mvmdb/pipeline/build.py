@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,25 +22,24 @@ from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
 from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
-from mvmdb.files.hdrtab import ChipHeader
+from mvmdb.files.drafts import finish_product, product_draft
+from mvmdb.files.exposure import ChipPixels
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import find_leftovers, publish, stage_product
-from mvmdb.mosaic.engine import EngineInput, build_layer_image
+from mvmdb.files.product import StagedProduct, find_leftovers, publish
+from mvmdb.mosaic.engine import OnStep, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
-from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
+from mvmdb.pipeline.prepare import engine_inputs, open_inputs, prepare_layer
 from mvmdb.pipeline.product_files import file_state
-from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
+from mvmdb.records import ChipOutline, FootprintStatistics, LayerArrays, LayerImage, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
 
 _MOST_NAMES = 50
 """Root names that fit into a message."""
-
-OnInput = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ def build_layer(
     *,
     choice: ParameterChoice = DEFAULT_CHOICE,
     force: bool = False,
-    on_input: OnInput | None = None,
+    n_threads: int = 1,
+    on_step: OnStep | None = None,
 ) -> BuildResult:
     """Build one layer unless its product is current.
 
@@ -86,8 +86,10 @@ def build_layer(
         With which parameters.
     force
         Build although nothing has changed.
-    on_input
-        Called with the context index of each input when it has been drizzled.
+    n_threads
+        Strips of the layer that are drawn at a time.
+    on_step
+        Called with the number of steps that are done, and that of all.
 
     Raises
     ------
@@ -112,7 +114,8 @@ def build_layer(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
         require_files(task.plan)
-        return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
+        file = _build(engine, products_dir, task.plan, outlines, n_threads=n_threads, on_step=on_step)
+        return _result(task, "published", file.path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -158,14 +161,14 @@ def _build(
     products_dir: Path,
     plan: LayerPlan,
     outlines: Sequence[ChipOutline],
-    on_input: OnInput | None,
+    *,
+    n_threads: int,
+    on_step: OnStep | None,
 ) -> PublishedFile:
     directory = _directory(products_dir, plan)
     stamp = _begin(engine, plan, directory)
     with _failure_recorded(engine, stamp.build_id, directory):
-        image, headers = compute_layer(plan, on_input)
-        image = replace(image, footprints=_footprint_statistics(plan, outlines))
-        staged = stage_product(directory, plan, image, headers, stamp)
+        staged, image = draw_product(directory, plan, stamp, outlines, n_threads=n_threads, on_step=on_step)
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
         with transaction(engine) as connection:
             builds.stage_product(
@@ -177,6 +180,34 @@ def _build(
         builds.publish_product(connection, stamp.build_id)
     _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
     return file
+
+
+def draw_product(
+    directory: Path,
+    plan: LayerPlan,
+    stamp: BuildStamp,
+    outlines: Sequence[ChipOutline],
+    *,
+    n_threads: int = 1,
+    on_step: OnStep | None = None,
+) -> tuple[StagedProduct, LayerImage]:
+    """Write the file of a layer under a temporary name; no database.
+
+    Raises
+    ------
+    ExposureFileError
+        An input has changed or gone since it was ingested, or its errors are wanted and absent.
+    EmptyLayerError
+        No good pixel of any input reaches the subarray.
+    ProductFileError
+        The disk is full or the directory cannot be written.
+    """
+    chips = open_inputs(plan, n_threads=n_threads)
+    headers = [chip.header for chip in chips]
+    with product_draft(directory, plan, headers, stamp) as draft:
+        image = compute_layer(plan, chips, out=draft.arrays, n_threads=n_threads, on_step=on_step)
+        image = replace(image, footprints=_footprint_statistics(plan, outlines))
+        return finish_product(draft, plan, image, headers, stamp), image
 
 
 def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> FootprintStatistics:
@@ -251,42 +282,43 @@ def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
         return True
 
 
-def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[LayerImage, list[ChipHeader]]:
-    """Return the arrays of a layer and the header of each input; no database, nothing written.
+def compute_layer(
+    plan: LayerPlan,
+    chips: Sequence[ChipPixels],
+    *,
+    out: LayerArrays | None = None,
+    n_threads: int = 1,
+    on_step: OnStep | None = None,
+) -> LayerImage:
+    """Return the image of a layer; no database, nothing written but the arrays that are given.
+
+    Parameters
+    ----------
+    plan, chips
+        What to build, and the pixels of each of its inputs.
+    out
+        Where the layer goes; new arrays by default.
+    n_threads
+        Strips that are drawn at a time.
+    on_step
+        Called with the number of steps that are done, and that of all.
 
     Raises
     ------
-    ExposureFileError
-        An input has changed or gone since it was ingested, or its errors are wanted and absent.
     EmptyLayerError
         No good pixel of any input reaches the subarray.
     """
-    headers: list[ChipHeader] = []
     full = skycell_grid(plan.skycell, plan.layer.scale)
-    prepared = prepare_layer(plan)
+    prepared = prepare_layer(plan, chips)
     image = build_layer_image(
         plan.box.shape,
-        _engine_inputs(plan, prepared, headers),
-        n_inputs=len(plan.inputs),
+        engine_inputs(plan, chips, prepared.adjustments),
         parameters=plan.parameters,
         skycell_n_pixels=full.box.n_pixels,
-        on_input=on_input,
+        out=out,
+        n_threads=n_threads,
+        on_step=on_step,
     )
-    return _with_preparation(image, prepared), headers
-
-
-def _engine_inputs(
-    plan: LayerPlan, prepared: PreparedLayer, headers: list[ChipHeader]
-) -> Iterator[EngineInput]:
-    """Yield the inputs one by one in drizzle order, so that one chip is in memory at a time."""
-    for item, adjustment in zip(plan.inputs, prepared.adjustments, strict=True):
-        chip, header = read_input(plan, item, adjustment, with_error=plan.parameters.error)
-        headers.append(header)
-        yield chip
-        del chip
-
-
-def _with_preparation(image: LayerImage, prepared: PreparedLayer) -> LayerImage:
     inputs = (
         adjustment.recorded_in(one)
         for adjustment, one in zip(prepared.adjustments, image.inputs, strict=True)
@@ -304,9 +336,10 @@ class BuildOrder:
     layer: LayerName
     choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
+    n_threads: int = 1
 
 
-def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult:
+def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
     """Build one layer in this process; an expected failure is a result, not an exception."""
     engine = connect(order.url)
     try:
@@ -317,7 +350,8 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
             order.layer,
             choice=order.choice,
             force=order.force,
-            on_input=on_input,
+            n_threads=order.n_threads,
+            on_step=on_step,
         )
     except MvmdbError as error:
         return BuildResult(

@@ -15,6 +15,7 @@ from mvmdb.records.exposures import (
 from mvmdb.records.images import (
     FootprintStatistics,
     InputStatistics,
+    LayerArrays,
     LayerImage,
     LayerStatistics,
     Preparation,
@@ -52,6 +53,7 @@ __all__ = [
     "FootprintStatistics",
     "InputStatistics",
     "Kernel",
+    "LayerArrays",
     "LayerImage",
     "LayerInput",
     "LayerPlan",

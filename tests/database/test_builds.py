@@ -37,13 +37,14 @@ from mvmdb.errors import (
     UnknownObjectError,
 )
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import StagedProduct, find_leftovers, publish, stage_product, verify_product
+from mvmdb.files.product import StagedProduct, find_leftovers, publish, verify_product
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out, compute_layer, recover
+from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out, recover
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.plan import plan_layer
 from mvmdb.records import LayerPlan, PublishedFile
 from tests.support.exposures import SyntheticExposure
+from tests.support.layers import chip_headers, layer_of, stage_product
 
 LAYER = LayerName.parse("wfc3_ir_f160w_coarse")
 OTHER_LAYER = LayerName.parse("wfc3_ir_f160w")
@@ -161,12 +162,12 @@ class Builder:
 
     def write(self) -> StagedProduct:
         """Write the file beside its final name."""
-        image, headers = compute_layer(self.plan)
+        image, headers = layer_of(self.plan), chip_headers(self.plan)
         return stage_product(self.site.directory, self.plan, image, headers, self.stamp)
 
     def stage(self) -> StagedProduct:
         """Write the file and its rows."""
-        image, headers = compute_layer(self.plan)
+        image, headers = layer_of(self.plan), chip_headers(self.plan)
         staged = stage_product(self.site.directory, self.plan, image, headers, self.stamp)
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
         with transaction(self.site.engine) as connection:
@@ -254,11 +255,11 @@ def test_exposure_that_arrives_during_a_build_leaves_the_layer_stale(site: Site)
     """It is committed after the plan was made and before the product is published."""
     arrived: list[Path] = []
 
-    def on_input(index: int) -> None:
+    def on_step(done: int, total: int) -> None:
         if not arrived:
             arrived.append(site.add(2))
 
-    result = build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=on_input)
+    result = build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_step=on_step)
     assert (result.outcome, result.n_inputs) == ("published", 2)
     status = f"select status, reasons from mvm.layer_statuses('{site.skycell}') where layer = '{LAYER}'"
     assert site.rows(status) == [("stale", ["extent_changed", "input_added"])]
@@ -276,14 +277,14 @@ def test_exposure_that_arrives_during_a_build_leaves_the_layer_stale(site: Site)
 def test_revision_that_arrives_during_a_build_leaves_the_layer_stale(site: Site) -> None:
     arrived: list[Path] = []
 
-    def on_input(index: int) -> None:
+    def on_step(done: int, total: int) -> None:
         if not arrived:
             folder = site.exposures_dir / "again"
             folder.mkdir()
             again = SyntheticExposure(rootname="b6o2301q", ra_deg=150 + 1 / 36000, level=9)
             arrived.append(site.ingest(again.write(folder)))
 
-    build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=on_input)
+    build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_step=on_step)
     status = f"select status, reasons from mvm.layer_statuses('{site.skycell}') where layer = '{LAYER}'"
     assert site.rows(status) == [("stale", ["input_revised"])]
 
@@ -487,12 +488,12 @@ def test_failed_build_is_recorded_and_leaves_nothing(site: Site) -> None:
 
 
 def test_interrupted_build_is_recorded_and_leaves_nothing(site: Site) -> None:
-    def interrupt(context_index: int) -> None:
-        if context_index == 1:
+    def interrupt(done: int, total: int) -> None:
+        if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=interrupt)
+        build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_step=interrupt)
     assert site.rows("select outcome, error from mvm.build") == [("failed", "KeyboardInterrupt: ")]
     assert site.files() == []
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-import weakref
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mvmdb.errors import ContextOverflowError, EmptyLayerError, GridMismatchError, MosaicError
+from mvmdb.errors import EmptyLayerError, GridMismatchError, MosaicError
 from mvmdb.mosaic.context import count_inputs, decode_context
-from mvmdb.mosaic.engine import EngineInput, build_layer_image
+from mvmdb.mosaic.engine import build_layer_image
+from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.pixmap import PixelMapping
 from mvmdb.records import DrizzleParameters, LayerImage
 from tests.support.mappings import AffineMapping, overlap_areas
@@ -51,9 +50,7 @@ def chip_input(
 def build(
     inputs: list[EngineInput], *, shape: tuple[int, int] = SHAPE, parameters: DrizzleParameters = EXACT
 ) -> LayerImage:
-    return build_layer_image(
-        shape, inputs, n_inputs=len(inputs), parameters=parameters, skycell_n_pixels=10**6
-    )
+    return build_layer_image(shape, inputs, parameters=parameters, skycell_n_pixels=10**6)
 
 
 def scattered_inputs(n_inputs: int, seed: int) -> list[EngineInput]:
@@ -307,39 +304,14 @@ def test_same_inputs_give_the_same_bits() -> None:
     assert first.statistics == second.statistics
 
 
-def test_inputs_are_taken_one_at_a_time() -> None:
-    """The next chip is read when the last one is added and forgotten."""
-    events: list[str] = []
-
-    def inputs() -> Iterator[EngineInput]:
-        last: weakref.ref[EngineInput] | None = None
-        for index in range(3):
-            assert last is None or last() is None
-            events.append(f"read {index}")
-            item = chip_input(AffineMapping(shift=(20.0, 15.0)))
-            last = weakref.ref(item)
-            yield item
-            del item
-
-    build_layer_image(
-        SHAPE,
-        inputs(),
-        n_inputs=3,
-        parameters=EXACT,
-        skycell_n_pixels=10**6,
-        on_input=lambda index: events.append(f"added {index}"),
-    )
-    assert events == ["read 0", "added 0", "read 1", "added 1", "read 2", "added 2"]
-
-
 def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
     chip, shape = (150, 200), (150, 200)
     peaks = []
     for n_inputs in (1, 4):
-        inputs = (chip_input(AffineMapping(), shape=chip) for _ in range(n_inputs))
+        inputs = [chip_input(AffineMapping(), shape=chip)] * n_inputs
         tracemalloc.start()
         try:
-            build_layer_image(shape, inputs, n_inputs=n_inputs, parameters=EXACT, skycell_n_pixels=10**6)
+            build_layer_image(shape, inputs, parameters=EXACT, skycell_n_pixels=10**6)
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -364,14 +336,6 @@ def test_a_layer_that_nothing_reaches_is_refused() -> None:
         with pytest.raises(EmptyLayerError, match="no good pixel") as caught:
             build(inputs)
         assert caught.value.hint is not None
-
-
-def test_the_number_of_inputs_must_be_as_announced() -> None:
-    inputs = scattered_inputs(3, seed=2)
-    with pytest.raises(ContextOverflowError, match="the 2 announced"):
-        build_layer_image(SHAPE, inputs, n_inputs=2, parameters=EXACT, skycell_n_pixels=10**6)
-    with pytest.raises(ValueError, match="3 inputs given, 4 announced"):
-        build_layer_image(SHAPE, inputs, n_inputs=4, parameters=EXACT, skycell_n_pixels=10**6)
 
 
 @pytest.mark.parametrize(
@@ -415,4 +379,46 @@ def test_rate_and_weight_must_be_images_of_one_shape(shape: tuple[int, ...]) -> 
 def test_inputs_must_be_physical(area_ratio: float, exptime_s: float, weight: float) -> None:
     ones = np.ones(CHIP, dtype=np.float32)
     with pytest.raises(ValueError, match=r"must be positive|must not be negative"):
-        EngineInput(ones, weight * ones, AffineMapping(), area_ratio, exptime_s)
+        build([EngineInput(ones, weight * ones, AffineMapping(), area_ratio, exptime_s)])
+
+
+@pytest.mark.parametrize("with_error", [False, True])
+def test_strips_and_threads_change_no_bit(with_error: bool) -> None:
+    """Chips of several windows; strips of one row, of a few, and the whole layer at once."""
+    rng = np.random.default_rng(4)
+    chip, shape = (1100, 70), (300, 280)
+    inputs = [
+        EngineInput(
+            rng.normal(3, 1, chip).astype(np.float32),
+            np.where(rng.random(chip) < 0.9, 100, 0).astype(np.float32),
+            AffineMapping(scale, angle, 0.02).centred_on(*rng.uniform(80, 200, 2), chip),
+            1.0,
+            100.0,
+            np.full(chip, 0.5, np.float32),
+        )
+        for scale, angle in ((0.31, 0.4), (0.77, 2.0), (1.2, 4.4))
+    ]
+    parameters = DrizzleParameters(error=with_error)
+
+    def arrays(**how: int) -> list[bytes]:
+        layer = build_layer_image(shape, inputs, parameters=parameters, skycell_n_pixels=10**6, **how)
+        error = [] if layer.error is None else [layer.error]
+        return [array.tobytes() for array in (layer.science, layer.weight, layer.context, *error)]
+
+    whole = arrays(n_strip_rows=300)
+    for how in ({"n_strip_rows": 13}, {"n_strip_rows": 64, "n_threads": 3}, {}):
+        assert arrays(**how) == whole
+    assert arrays(n_strip_rows=150, n_threads=2) == whole
+
+
+def test_progress_counts_every_input_of_every_strip() -> None:
+    steps: list[tuple[int, int]] = []
+    build_layer_image(
+        SHAPE,
+        scattered_inputs(3, seed=2),
+        parameters=EXACT,
+        skycell_n_pixels=10**6,
+        n_strip_rows=20,
+        on_step=lambda done, total: steps.append((done, total)),
+    )
+    assert steps == [(done, 9) for done in range(1, 10)]

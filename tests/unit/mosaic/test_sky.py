@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.engine import EngineInput
+from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.sky import SkyMatch, match_sky
 from mvmdb.mosaic.sky_bins import SkyBins, bin_side_pix, measure_sky_bins
 from mvmdb.records import SkyZero

@@ -1,0 +1,93 @@
+"""A strip of a layer while its inputs are added: the running weighted mean, in float32.
+
+Per pixel and input two roundings, where ``drizzle`` itself has two per overlap. Sums in float64 would double
+the memory to keep digits that the frames do not have. What is kept between inputs is the product itself, so
+adding an input to a finished layer gives the same bits as building it with that input last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.mosaic.blocks import row_blocks
+from mvmdb.mosaic.context import set_bit
+from mvmdb.mosaic.inputs import Float32s
+from mvmdb.sky.grid import PixelBox
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A chip or a window of it, drizzled: its arrays on a box of the layer's grid, which may stick out."""
+
+    science: Float32s
+    weight: Float32s
+    variance: Float32s | None
+    box: PixelBox
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Some rows of a layer, changed in place; science is 0 where unobserved until the strip is finished."""
+
+    box: PixelBox
+    """In the pixels of the layer."""
+    science: Float32s
+    weight: Float32s
+    context: NDArray[np.int32]
+    """``(n_planes, ny, nx)``."""
+    variance: Float32s | None
+
+
+def empty_strip(box: PixelBox, n_planes: int, *, with_variance: bool) -> Strip:
+    """Return a strip to which nothing has contributed."""
+    return Strip(
+        box,
+        np.zeros(box.shape, dtype=np.float32),
+        np.zeros(box.shape, dtype=np.float32),
+        np.zeros((n_planes, *box.shape), dtype=np.int32),
+        np.zeros(box.shape, dtype=np.float32) if with_variance else None,
+    )
+
+
+def merge(strip: Strip, index: int, frame: Frame) -> None:
+    """Add a frame to a strip, in place: weighted mean, sum of weights, one context bit."""
+    common = frame.box.intersection(strip.box)
+    if common.n_pixels == 0:
+        return
+    source = common.shifted(-frame.box.x0, -frame.box.y0).slices
+    target = common.shifted(-strip.box.x0, -strip.box.y0).slices
+    frame_science, frame_weight = frame.science[source], frame.weight[source]
+    science, weight = strip.science[target], strip.weight[target]
+    context = strip.context[:, *target]
+    for rows in row_blocks(*common.shape):
+        contributed = frame_weight[rows] > 0
+        set_bit(context[:, rows], index, contributed)
+        weight[rows] += frame_weight[rows]
+        share = np.zeros_like(frame_weight[rows])
+        np.divide(frame_weight[rows], weight[rows], out=share, where=contributed)
+        if frame.variance is not None and strip.variance is not None:
+            block = strip.variance[target][rows]
+            _merge_variance(block, frame.variance[source][rows], share, contributed)
+        share *= frame_science[rows] - science[rows]
+        science[rows] += share
+
+
+def _merge_variance(
+    variance: Float32s, added: Float32s, share: Float32s, contributed: NDArray[np.bool_]
+) -> None:
+    """Replace, in place, the variance of a mean by that of the mean with one more input."""
+    np.multiply(variance, (1 - share) ** 2, out=variance, where=contributed)
+    np.add(variance, added * share**2, out=variance, where=contributed)
+
+
+def finish(strip: Strip) -> None:
+    """Blank what is unobserved, and turn variances into standard deviations, in place."""
+    for rows in row_blocks(*strip.box.shape):
+        unobserved = strip.weight[rows] == 0
+        np.copyto(strip.science[rows], np.nan, where=unobserved)
+        if strip.variance is not None:
+            np.sqrt(strip.variance[rows], out=strip.variance[rows])
+            np.copyto(strip.variance[rows], np.nan, where=unobserved)

@@ -23,9 +23,10 @@ from mvmdb.files.instruments import (
     positive_or_none,
 )
 from mvmdb.files.opening import FitsContent, HeaderDataUnit, read_fits
-from mvmdb.files.wcs import TABLE_NAMES, linear_scale_arcsec, read_pixel_to_sky
+from mvmdb.files.wcs import TABLE_NAMES, linear_scale_arcsec, pixel_to_sky, read_distortion
 from mvmdb.names import parse_rootname
 from mvmdb.records import ChipFacts, ExposureFacts
+from mvmdb.sky.distortion import ChipDistortion
 from mvmdb.sky.footprint import PixelToSky, SkyRing, outline, ring_area_sr
 
 WFPC2_EDGE_BIT = 2**16
@@ -70,6 +71,8 @@ class ChipPixels:
     are left out."""
     pixel_to_sky: PixelToSky
     """Through the full distortion."""
+    distortion: ChipDistortion
+    """The same mapping as numbers."""
     file_sha256: str
     """Of the file as it was when these pixels were read; compare with what the catalogue knows."""
     error: NDArray[np.float32] | None = None
@@ -157,11 +160,13 @@ def read_chip(path: str | os.PathLike[str], hdu_index: int, *, with_error: bool 
     if unit is None:
         raise ExposureFileError(name, f"HDU {hdu_index} is no SCI extension")
     science = _float32_image(unit)
+    distortion = read_distortion(unit.keywords, content.find)
     return ChipPixels(
         science=science,
         dq=_read_dq(content, unit, science.shape),
         header=dict(unit.keywords.over(content.primary).values),
-        pixel_to_sky=read_pixel_to_sky(unit.keywords, content.find),
+        pixel_to_sky=pixel_to_sky(distortion),
+        distortion=distortion,
         file_sha256=content.sha256,
         error=_read_error(content, unit, science.shape) if with_error else None,
     )
@@ -232,9 +237,9 @@ def _footprint(
     content: FitsContent, sci: Keywords, n_x_pix: int, n_y_pix: int, linear_arcsec: float
 ) -> SkyRing:
     """Return the outline of a chip, if its area agrees with the CD matrix."""
-    pixel_to_sky = read_pixel_to_sky(sci, content.find)
+    to_sky = pixel_to_sky(read_distortion(sci, content.find))
     try:
-        ring = outline(pixel_to_sky, n_x_pix, n_y_pix)
+        ring = outline(to_sky, n_x_pix, n_y_pix)
     except ValueError as error:
         raise sci.for_wcs().fault("CD1_1", f"with the distortion: {error}") from error
     mean_arcsec = np.sqrt(ring_area_sr(ring) / (n_x_pix * n_y_pix)) * _ARCSEC_PER_RAD

@@ -1,16 +1,19 @@
 // Drizzling of chip rows: the share of every input pixel in every output pixel it covers.
 //
 // A row at a time: positions of the pixel centres (closed form), then for some pixels side by side their corners
-// and the areas in n x n output pixels about them, then one pixel after the other into the sums. Sums grow in
-// the order of input rows, then columns, and no number depends on the box or on the other rows given: cut into
-// strips in any way, the output has the same bits.
+// and the areas in n x n output pixels about them, then one pixel after the other into the sums.
+//
+// Rows are taken in blocks of columns, so that the part of the sums they go to stays in the cache when the chip
+// is rolled. Blocks begin at fixed columns of the chip; sums grow in the order of blocks, rows, columns, and no
+// number depends on the box or on the other rows given: cut into strips in any way, the output has the
+// same bits.
 
 #include "kernel.hpp"
 #include "vectors.hpp"
 
 namespace mvmdb::KERNEL_ISA {
 
-long map_scratch(long n);
+long map_scratch();
 void map_row(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
 
 namespace {
@@ -20,6 +23,7 @@ constexpr double kSliver = 1e-10;
 // Up to this many output pixels on a side, overlaps are unrolled and held on the stack.
 constexpr long kUnrolled = 6;
 constexpr double kNearlyZero = 1e-14;
+constexpr long kBlock = 256;
 
 typedef float Sums2 __attribute__((vector_size(8), aligned(4)));
 typedef float Sums4 __attribute__((vector_size(16), aligned(4)));
@@ -57,34 +61,39 @@ bool is_finite(float value) { return value - value == 0.0f; }
 
 // ---------------------------------------------------------------- rows
 
+// Some columns of the input.
+struct Block {
+    long start, n;
+};
+
 // Copy a row, flux scaled to an output pixel and weight 0 where it is masked; tell whether anything is left.
-bool read_row(const Job& job, long j, const Row& to) {
-    const float* rate = job.rate + j * job.rate_stride;
-    const float* weight = job.weight + j * job.weight_stride;
+bool read_row(const Job& job, const Block& block, long j, const Row& to) {
+    const float* rate = job.rate + j * job.rate_stride + block.start;
+    const float* weight = job.weight + j * job.weight_stride + block.start;
     const float area_ratio = float(job.area_ratio);
     int any = 0;
-    for (long k = 0; k < job.nx; ++k) {
+    for (long k = 0; k < block.n; ++k) {
         const bool good = (weight[k] > 0) & is_finite(weight[k]) & is_finite(rate[k]);
         to.weight[k] = good ? weight[k] : 0.0f;
         to.flux[k] = good ? rate[k] * area_ratio : 0.0f;
         any |= good;
     }
     if (any && job.variance) {
-        const float* variance = job.variance + j * job.variance_stride;
-        for (long k = 0; k < job.nx; ++k)
+        const float* variance = job.variance + j * job.variance_stride + block.start;
+        for (long k = 0; k < block.n; ++k)
             to.variance[k] = to.weight[k] > 0 ? variance[k] * (area_ratio * area_ratio) : 0.0f;
     }
     return any;
 }
 
 // Positions of the centres of row j, ring included.
-void place_row(const Job& job, long j, const RowPositions& to, double* scratch) {
-    const long n = job.nx + 2;
+void place_row(const Job& job, const Block& block, long j, const RowPositions& to, double* scratch) {
+    const long n = block.n + 2;
     if (job.mapping) {
-        map_row(*job.mapping, double(job.x0 - 1), double(job.y0 + j), n, to.x, to.y, scratch);
+        map_row(*job.mapping, double(job.x0 + block.start - 1), double(job.y0 + j), n, to.x, to.y, scratch);
         return;
     }
-    const double* from = job.positions + 2 * n * (j + 1);
+    const double* from = job.positions + 2 * ((job.nx + 2) * (j + 1) + block.start);
     for (long k = 0; k < n; ++k) {
         to.x[k] = from[2 * k];
         to.y[k] = from[2 * k + 1];
@@ -92,9 +101,9 @@ void place_row(const Job& job, long j, const RowPositions& to, double* scratch) 
 }
 
 // Half a pixel fraction to both sides, along the lines between neighbouring centres.
-void widen_row(const Job& job, const RowPositions& row) {
+void widen_row(const Job& job, long n, const RowPositions& row) {
     const double h = 0.5 * job.pixfrac, rest = 1 - h;
-    for (long k = 0; k < job.nx; k += kLanes) {
+    for (long k = 0; k < n; k += kLanes) {
         for (int axis = 0; axis < 2; ++axis) {
             const double* centre = axis ? row.y : row.x;
             const V here = load(centre + k + 1) * rest;
@@ -104,11 +113,11 @@ void widen_row(const Job& job, const RowPositions& row) {
     }
 }
 
-const RowPositions& positions_of(const Job& job, long j, RowPositions* held, double* scratch) {
+const RowPositions& positions_of(const Job& job, const Block& block, long j, RowPositions* held, double* scratch) {
     RowPositions& row = held[(j + 3) % 3];
     if (row.row != j) {
-        place_row(job, j, row, scratch);
-        widen_row(job, row);
+        place_row(job, block, j, row, scratch);
+        widen_row(job, block.n, row);
         row.row = j;
     }
     return row;
@@ -421,28 +430,28 @@ struct Buffers {
 Buffers lay_out(const Job& job) {
     Buffers buffers;
     double* scratch = job.scratch;
-    const long n = job.nx + 2;
+    const long n = kBlock + 2;
     buffers.row = {take<float>(scratch, n), take<float>(scratch, n), take<float>(scratch, n)};
     for (RowPositions& row : buffers.held) {
         row.row = kNoRow;
         double** const lines[] = {&row.x, &row.y, &row.left_x, &row.left_y, &row.right_x, &row.right_y};
         for (double** line : lines) *line = take<double>(scratch, n);
     }
-    buffers.mapping = take<double>(scratch, map_scratch(n));
+    buffers.mapping = take<double>(scratch, map_scratch());
     return buffers;
 }
 
-bool drizzle_row(const Job& job, long j, Buffers& buffers, Room& room) {
+bool drizzle_row(const Job& job, const Block& block, long j, Buffers& buffers, Room& room) {
     const double side = job.pixfrac / double(float(__builtin_sqrt(job.area_ratio)));
     const RowPositions* rows[3] = {nullptr, nullptr, nullptr};
     if (job.shape == Shape::square) {
-        for (long i = 0; i < 3; ++i) rows[i] = &positions_of(job, j + i - 1, buffers.held, buffers.mapping);
+        for (long i = 0; i < 3; ++i) rows[i] = &positions_of(job, block, j + i - 1, buffers.held, buffers.mapping);
     } else {
-        place_row(job, j, buffers.held[1], buffers.mapping);
+        place_row(job, block, j, buffers.held[1], buffers.mapping);
     }
     Group group;
-    for (long k = 0; k < job.nx; k += kLanes) {
-        if (!any_weight(group, buffers.row.weight + k, job.nx - k)) continue;
+    for (long k = 0; k < block.n; k += kLanes) {
+        if (!any_weight(group, buffers.row.weight + k, block.n - k)) continue;
         group.flux = buffers.row.flux + k;
         group.variance = buffers.row.variance + k;
         bool done = true;
@@ -456,13 +465,19 @@ bool drizzle_row(const Job& job, long j, Buffers& buffers, Room& room) {
 
 }  // namespace
 
-long drizzle_scratch(long nx) { return 3 * padded(nx + 2) + 18 * padded(nx + 2) + padded(map_scratch(nx)); }
+long drizzle_scratch() { return 21 * padded(kBlock + 2) + padded(map_scratch()); }
 
 bool drizzle(const Job& job) {
-    Buffers buffers = lay_out(job);
     Room room;
-    for (long j = 0; j < job.ny; ++j) {
-        if (read_row(job, j, buffers.row) && !drizzle_row(job, j, buffers, room)) return false;
+    for (long start = 0; start < job.nx;) {
+        const long column = ((job.x0 + start) % kBlock + kBlock) % kBlock;
+        const long left = job.nx - start;
+        const Block block = {start, left < kBlock - column ? left : kBlock - column};
+        Buffers buffers = lay_out(job);
+        for (long j = 0; j < job.ny; ++j) {
+            if (read_row(job, block, j, buffers.row) && !drizzle_row(job, block, j, buffers, room)) return false;
+        }
+        start += block.n;
     }
     return true;
 }

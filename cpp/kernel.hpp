@@ -42,14 +42,14 @@ struct Job {
     double pixfrac;
     double area_ratio;
     float* sums;  // (box_ny, box_nx, 2, or 4 with variance): flux, weight, variance, unused; zero at first
-    double* scratch;  // drizzle_scratch(nx) values, on a boundary of 64 bytes
+    double* scratch;  // drizzle_scratch() numbers, on a boundary of 64 bytes
 };
 
 struct Routines {
     const char* name;
-    long (*drizzle_scratch)(long nx);  // numbers needed for a row of nx pixels
+    long (*drizzle_scratch)();          // numbers needed
     bool (*drizzle)(const Job&);       // false where memory is short
-    long (*map_scratch)(long n);
+    long (*map_scratch)();
     void (*map_row)(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
     void (*normalise)(const float* sums, long n, float* science, float* weight, float* variance);
 };

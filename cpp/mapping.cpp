@@ -6,7 +6,7 @@
 
 namespace mvmdb::KERNEL_ISA {
 
-long map_scratch(long n);
+long map_scratch();
 void map_row(const Mapping&, double, double, long, double*, double*, double*);
 
 namespace {
@@ -137,7 +137,7 @@ void map_chunk(const Mapping& mapping, double x0, double y0, long n, double* x_o
 
 }  // namespace
 
-long map_scratch(long) { return 8 * kChunk; }
+long map_scratch() { return 8 * kChunk; }
 
 // Positions of n pixels from (x0, y) on; the output arrays are written up to a multiple of the lanes.
 void map_row(const Mapping& mapping, double x0, double y, long n, double* x_out, double* y_out, double* scratch) {

@@ -6,13 +6,11 @@
 #include <nanobind/stl/string.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <initializer_list>
-#include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "kernel.hpp"
 
@@ -23,22 +21,19 @@ using namespace mvmdb;
 namespace {
 
 using Image = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
-using Doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
-using Output = nb::ndarray<nb::numpy, float>;
+using Positions = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using OutPositions = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Sums = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Plane = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-// Zeroed where wanted, on a boundary of 64 bytes.
-struct Freed {
-    void operator()(void* memory) const { std::free(memory); }
+// Zeros on a boundary of 64 bytes.
+struct Scratch {
+    explicit Scratch(long n) : numbers(std::size_t(n) + 8), start(numbers.data()) {
+        while (reinterpret_cast<std::uintptr_t>(start) % 64) ++start;
+    }
+    std::vector<double> numbers;
+    double* start;
 };
-template <typename T>
-using Memory = std::unique_ptr<T[], Freed>;
-
-template <typename T>
-Memory<T> zeros(std::size_t n) {
-    void* memory = std::calloc(n ? n : 1, sizeof(T));
-    if (!memory) throw std::bad_alloc();
-    return Memory<T>(static_cast<T*>(memory));
-}
 
 const Routines* find_routines(const std::string& name) {
 #ifdef KERNEL_X86
@@ -105,70 +100,46 @@ Shape read_shape(const std::string& kernel) {
     throw std::invalid_argument("no kernel " + kernel);
 }
 
-template <typename T>
-nb::ndarray<nb::numpy, T> array_of(Memory<T> memory, std::initializer_list<std::size_t> shape) {
-    T* values = memory.release();
-    nb::capsule owner(values, [](void* freed) noexcept { std::free(freed); });
-    return nb::ndarray<nb::numpy, T>(values, shape, owner);
-}
-
-double* aligned(const Memory<double>& memory) {
-    return reinterpret_cast<double*>((reinterpret_cast<std::uintptr_t>(memory.get()) + 63) / 64 * 64);
-}
-
-nb::tuple drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
-                  std::optional<Doubles> positions, long x0, long y0, long box_x0, long box_y0, long box_nx,
-                  long box_ny, const std::string& kernel, double pixfrac, double area_ratio,
-                  const std::string& instructions) {
+void drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
+             std::optional<Positions> positions, long x0, long y0, long box_x0, long box_y0, Sums sums,
+             const std::string& kernel, double pixfrac, double area_ratio, const std::string& instructions) {
     const Routines& routines = *find_routines(instructions);
     Mapping numbers;
     if (!mapping.is_none()) numbers = read_mapping(mapping);
-    const std::size_t n_out = std::size_t(box_nx) * std::size_t(box_ny);
-    Memory<float> science, weight_out, variance_out;
     Job job{rate.data(), weight.data(), variance ? variance->data() : nullptr,
             long(rate.stride(0)), long(weight.stride(0)), variance ? long(variance->stride(0)) : 0,
             long(rate.shape(1)), long(rate.shape(0)), x0, y0,
             mapping.is_none() ? nullptr : &numbers, positions ? positions->data() : nullptr,
-            box_x0, box_y0, box_nx, box_ny, read_shape(kernel), pixfrac, area_ratio, nullptr, nullptr};
-    {
-        nb::gil_scoped_release release;
-        Memory<float> sums = zeros<float>(n_out * (variance ? 4 : 2) + 8);
-        Memory<double> scratch = zeros<double>(std::size_t(routines.drizzle_scratch(job.nx)) + 64);
-        job.sums = sums.get();
-        job.scratch = aligned(scratch);
-        if (!routines.drizzle(job)) throw std::bad_alloc();
-        science = zeros<float>(n_out);
-        weight_out = zeros<float>(n_out);
-        if (variance) variance_out = zeros<float>(n_out);
-        routines.normalise(sums.get(), long(n_out), science.get(), weight_out.get(), variance_out.get());
-    }
-    const std::initializer_list<std::size_t> shape = {std::size_t(box_ny), std::size_t(box_nx)};
-    nb::object variance_object = nb::none();
-    if (variance) variance_object = nb::cast(array_of(std::move(variance_out), shape));
-    return nb::make_tuple(array_of(std::move(science), shape), array_of(std::move(weight_out), shape), variance_object);
+            box_x0, box_y0, long(sums.shape(1)), long(sums.shape(0)), read_shape(kernel), pixfrac, area_ratio,
+            sums.data(), nullptr};
+    nb::gil_scoped_release release;
+    Scratch scratch(routines.drizzle_scratch());
+    job.scratch = scratch.start;
+    if (!routines.drizzle(job)) throw std::bad_alloc();
 }
 
-nb::ndarray<nb::numpy, double> map_pixels(nb::object mapping, long x0, long y0, long nx, long ny,
-                                          const std::string& instructions) {
+void normalise(Sums sums, Plane science, Plane weight, std::optional<Plane> variance) {
+    const Routines& routines = *find_routines("");
+    const long n = long(sums.shape(0) * sums.shape(1));
+    nb::gil_scoped_release release;
+    routines.normalise(sums.data(), n, science.data(), weight.data(), variance ? variance->data() : nullptr);
+}
+
+void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, const std::string& instructions) {
     const Routines& routines = *find_routines(instructions);
     const Mapping numbers = read_mapping(mapping);
-    Memory<double> out;
-    {
-        nb::gil_scoped_release release;
-        out = zeros<double>(std::size_t(nx) * std::size_t(ny) * 2);
-        Memory<double> row = zeros<double>(2 * std::size_t(nx + 16));
-        Memory<double> scratch = zeros<double>(std::size_t(routines.map_scratch(nx)) + 64);
-        double *x = row.get(), *y = row.get() + nx + 16;
-        for (long j = 0; j < ny; ++j) {
-            routines.map_row(numbers, double(x0), double(y0 + j), nx, x, y, aligned(scratch));
-            double* to = out.get() + 2 * nx * j;
-            for (long k = 0; k < nx; ++k) {
-                to[2 * k] = x[k];
-                to[2 * k + 1] = y[k];
-            }
+    const long ny = long(positions.shape(0)), nx = long(positions.shape(1));
+    nb::gil_scoped_release release;
+    Scratch scratch(routines.map_scratch() + 2 * (nx + 16));
+    double *x = scratch.start + routines.map_scratch(), *y = x + nx + 16;
+    for (long j = 0; j < ny; ++j) {
+        routines.map_row(numbers, double(x0), double(y0 + j), nx, x, y, scratch.start);
+        double* to = positions.data() + 2 * nx * j;
+        for (long k = 0; k < nx; ++k) {
+            to[2 * k] = x[k];
+            to[2 * k + 1] = y[k];
         }
     }
-    return array_of(std::move(out), {std::size_t(ny), std::size_t(nx), 2});
 }
 
 nb::list instruction_sets() {
@@ -188,7 +159,10 @@ NB_MODULE(_kernel, module) {
     module.doc() = "Drizzle compiled; see mvmdb.mosaic.compiled.";
     module.def("drizzle", &drizzle, "rate"_a.noconvert(), "weight"_a.noconvert(), "variance"_a.noconvert().none(),
                "mapping"_a.none(), "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "box_x0"_a, "box_y0"_a,
-               "box_nx"_a, "box_ny"_a, "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
-    module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "nx"_a, "ny"_a, "instructions"_a);
+               "sums"_a.noconvert(), "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
+    module.def("normalise", &normalise, "sums"_a.noconvert(), "science"_a.noconvert(), "weight"_a.noconvert(),
+               "variance"_a.noconvert().none());
+    module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
+               "instructions"_a);
     module.def("instruction_sets", &instruction_sets);
 }

@@ -15,14 +15,19 @@ def drizzle(
     y0: int,
     box_x0: int,
     box_y0: int,
-    box_nx: int,
-    box_ny: int,
+    sums: NDArray[np.float32],
     kernel: str,
     pixfrac: float,
     area_ratio: float,
     instructions: str,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32] | None]: ...
+) -> None: ...
+def normalise(
+    sums: NDArray[np.float32],
+    science: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    variance: NDArray[np.float32] | None,
+) -> None: ...
 def map_pixels(
-    mapping: TanToTan, x0: int, y0: int, nx: int, ny: int, instructions: str
-) -> NDArray[np.float64]: ...
+    mapping: TanToTan, x0: int, y0: int, positions: NDArray[np.float64], instructions: str
+) -> None: ...
 def instruction_sets() -> list[str]: ...

@@ -111,7 +111,8 @@ def drizzle_rows(
     closed_form, positions = (
         (mapping, None) if isinstance(mapping, TanToTan) else (None, _checked_positions(mapping, rate.shape))
     )
-    science_out, weight_out, variance_out = compiled.drizzle(
+    sums = np.zeros((*box.shape, 2 if variance is None else 4), dtype=np.float32)
+    compiled.drizzle(
         _with_rows(rate),
         _with_rows(weight),
         None if variance is None else _with_rows(variance),
@@ -120,13 +121,15 @@ def drizzle_rows(
         *origin,
         box.x0,
         box.y0,
-        box.width,
-        box.height,
+        sums,
         kernel,
         pixfrac,
         area_ratio,
         instructions,
     )
+    science_out, weight_out = (np.empty(box.shape, dtype=np.float32) for _ in range(2))
+    variance_out = None if variance is None else np.empty(box.shape, dtype=np.float32)
+    compiled.normalise(sums, science_out, weight_out, variance_out)
     return science_out, weight_out, variance_out
 
 
@@ -142,9 +145,9 @@ def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> 
     """
     if part.width < 1 or part.height < 1:
         raise ValueError(f"{part} holds no pixel")
-    return _require_compiled().map_pixels(
-        mapping, part.x0, part.y0, part.width, part.height, instructions
-    )
+    positions = np.empty((*part.shape, 2))
+    _require_compiled().map_pixels(mapping, part.x0, part.y0, positions, instructions)
+    return positions
 
 
 def _require_compiled() -> ModuleType:

@@ -24,9 +24,10 @@ from mvmdb.files.instruments import (
 )
 from mvmdb.files.mapped import map_fits
 from mvmdb.files.opening import FitsContent, HeaderDataUnit, read_fits
-from mvmdb.files.wcs import TABLE_NAMES, linear_scale_arcsec, read_pixel_to_sky
+from mvmdb.files.wcs import TABLE_NAMES, linear_scale_arcsec, pixel_to_sky, read_distortion
 from mvmdb.names import parse_rootname
 from mvmdb.records import ChipFacts, ExposureFacts
+from mvmdb.sky.distortion import ChipDistortion
 from mvmdb.sky.footprint import PixelToSky, SkyRing, outline, ring_area_sr
 
 _WFPC2_EDGE_PIX = 60
@@ -68,6 +69,8 @@ class ChipPixels:
     are left out."""
     pixel_to_sky: PixelToSky
     """Through the full distortion."""
+    distortion: ChipDistortion
+    """The same mapping as numbers."""
     error: ScienceImage | None = None
     """``(ny, nx)``, standard deviation of ``science`` in the same unit; None where it was not asked for."""
 
@@ -159,11 +162,13 @@ class OpenExposure:
         if unit is None:
             raise ExposureFileError(self.path, f"HDU {hdu_index} is no SCI extension")
         science = ScienceImage(unit.image())
+        distortion = read_distortion(unit.keywords, content.find)
         return ChipPixels(
             science=science,
             dq=_find_dq(content, unit, science.shape),
             header=dict(unit.keywords.over(content.primary).values),
-            pixel_to_sky=read_pixel_to_sky(unit.keywords, content.find),
+            pixel_to_sky=pixel_to_sky(distortion),
+            distortion=distortion,
             error=_find_error(content, unit, science.shape) if with_error else None,
         )
 
@@ -247,9 +252,9 @@ def _footprint(
     content: FitsContent, sci: Keywords, n_x_pix: int, n_y_pix: int, linear_arcsec: float
 ) -> SkyRing:
     """Return the outline of a chip, if its area agrees with the CD matrix."""
-    pixel_to_sky = read_pixel_to_sky(sci, content.find)
+    to_sky = pixel_to_sky(read_distortion(sci, content.find))
     try:
-        ring = outline(pixel_to_sky, n_x_pix, n_y_pix)
+        ring = outline(to_sky, n_x_pix, n_y_pix)
     except ValueError as error:
         raise sci.for_wcs().fault("CD1_1", f"with the distortion: {error}") from error
     mean_arcsec = np.sqrt(ring_area_sr(ring) / (n_x_pix * n_y_pix)) * _ARCSEC_PER_RAD

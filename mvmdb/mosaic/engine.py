@@ -7,19 +7,27 @@ do. No pixel depends on how a layer is cut into strips, nor on which thread draw
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.context import n_context_planes
+from mvmdb.mosaic.compiled_frames import compiled_frames
 from mvmdb.mosaic.inputs import EngineInput
-from mvmdb.mosaic.merge import Strip, empty_strip, finish, merge
+from mvmdb.mosaic.merge import Frame, Strip, empty_strip, finish, merge
 from mvmdb.mosaic.pixmap import Reach, find_reach
-from mvmdb.mosaic.reference import drizzle_frames
+from mvmdb.mosaic.reference import reference_frames
 from mvmdb.mosaic.statistics import compute_input_statistics, compute_statistics
-from mvmdb.records import DrizzleParameters, LayerArrays, LayerImage
+from mvmdb.records import (
+    COMPILED_ENGINE,
+    ENGINE,
+    REFERENCE_ENGINE,
+    DrizzleParameters,
+    LayerArrays,
+    LayerImage,
+)
 from mvmdb.sky.grid import PixelBox
 
 KERNELS = ("square", "turbo", "point")
@@ -46,6 +54,7 @@ def build_layer_image(
     parameters: DrizzleParameters,
     skycell_n_pixels: int,
     out: LayerArrays | None = None,
+    engine: str = ENGINE,
     n_strip_rows: int | None = None,
     n_threads: int = 1,
     on_step: OnStep | None = None,
@@ -65,6 +74,8 @@ def build_layer_image(
         Number of pixels of the whole skycell, for the covered fraction.
     out
         Where the layer goes, in any byte order: a file mapped to memory, or new arrays by default.
+    engine
+        ``COMPILED_ENGINE`` or ``REFERENCE_ENGINE``.
     n_strip_rows
         Rows that are drawn at a time; by default so many that a strip takes a quarter of a GiB.
     n_threads
@@ -93,6 +104,7 @@ def build_layer_image(
     and weights do not depend on whether it is asked for.
     """
     _require_supported(parameters)
+    frames = _FRAMES[engine]
     arrays = out or LayerArrays.in_memory(shape, n_context_planes(len(inputs)), with_error=parameters.error)
     chips = [_Chip(item, find_reach(item.mapping, item.shape)) for item in inputs]
     boxes = list(_strip_boxes(shape, arrays, n_strip_rows))
@@ -102,7 +114,7 @@ def build_layer_image(
     def draw(box: PixelBox) -> Strip:
         strip = empty_strip(box, len(arrays.context), with_variance=parameters.error)
         for index, chip in enumerate(chips):
-            _add(strip, index, chip, parameters)
+            _add(strip, index, chip, parameters, frames)
             if on_step is not None:
                 on_step(next(steps), n_steps)
         finish(strip)
@@ -157,11 +169,26 @@ def _in_threads(
             yield drawn.popleft().result()
 
 
-def _add(strip: Strip, index: int, chip: _Chip, parameters: DrizzleParameters) -> None:
-    part = None if chip.reach is None else chip.reach.part(strip.box)
-    if part is not None:
-        for frame in drizzle_frames(chip.item, part, parameters):
-            merge(strip, index, frame)
+Frames = Callable[[EngineInput, PixelBox, PixelBox, DrizzleParameters], Iterable[Frame]]
+"""Drizzles a part of a chip onto a box of the layer."""
+
+
+_FRAMES: Mapping[str, Frames] = {
+    COMPILED_ENGINE: compiled_frames,
+    REFERENCE_ENGINE: reference_frames,
+}
+
+
+def _add(
+    strip: Strip, index: int, chip: _Chip, parameters: DrizzleParameters, frames: Frames
+) -> None:
+    if chip.reach is None:
+        return
+    part, box = chip.reach.part(strip.box), chip.reach.box.intersection(strip.box)
+    if part is None or box.n_pixels == 0:
+        return
+    for frame in frames(chip.item, part, box, parameters):
+        merge(strip, index, frame)
 
 
 def _store(strip: Strip, arrays: LayerArrays) -> None:

@@ -31,7 +31,9 @@ _WEIGHT_TOLERANCE = 1e-6
 """Rounding of float32 frames changes the sum of weights by 1.4e-7 at most, at any scale and roll."""
 
 
-def drizzle_frames(item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> Iterator[Frame]:
+def reference_frames(
+    item: EngineInput, part: PixelBox, _: PixelBox, parameters: DrizzleParameters
+) -> Iterator[Frame]:
     """Yield the frames of every window of a chip that holds some of a part of it, in order.
 
     Notes

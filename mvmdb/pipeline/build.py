@@ -316,6 +316,7 @@ def compute_layer(
         parameters=plan.parameters,
         skycell_n_pixels=full.box.n_pixels,
         out=out,
+        engine=plan.engine,
         n_threads=n_threads,
         on_step=on_step,
     )

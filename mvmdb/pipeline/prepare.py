@@ -16,7 +16,7 @@ from mvmdb.mosaic.sky import SkyMatch, match_sky
 from mvmdb.mosaic.sky_bins import bin_side_pix, measure_sky_bins
 from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
 from mvmdb.records import InputStatistics, LayerInput, LayerPlan, Preparation
-from mvmdb.sky.sphere import Floats
+from mvmdb.sky.tan_mapping import TanToTan
 
 _LEVEL_DECIMALS = 6
 
@@ -95,15 +95,11 @@ def engine_inputs(
 
 def _engine_input(plan: LayerPlan, item: LayerInput, chip: ChipPixels, adjustment: Adjustment) -> EngineInput:
     grid = plan.grid
-
-    def to_output(x_pix: Floats, y_pix: Floats) -> tuple[Floats, Floats]:
-        return grid.sky_to_pixel(*chip.pixel_to_sky(x_pix, y_pix))
-
     sky_e_per_s = adjustment.sky_e_per_s_arcsec2 * item.file.pixel_scale_arcsec**2
     return EngineInput(
         _Rate(chip.science, item, adjustment.flux_scale, sky_e_per_s),
         _Weight(chip.dq, plan.parameters.good_bits, item.exptime_s),
-        to_output,
+        TanToTan.onto(grid, chip.distortion),
         area_ratio=(grid.scale_arcsec / item.file.pixel_scale_arcsec) ** 2,
         exptime_s=item.exptime_s,
         error=None if chip.error is None else _Rate(chip.error, item, adjustment.flux_scale, 0.0),

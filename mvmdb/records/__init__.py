@@ -22,7 +22,9 @@ from mvmdb.records.images import (
     PublishedFile,
 )
 from mvmdb.records.layers import (
+    COMPILED_ENGINE,
     ENGINE,
+    REFERENCE_ENGINE,
     ChipFile,
     DrizzleParameters,
     Equalisation,
@@ -37,7 +39,9 @@ from mvmdb.records.layers import (
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
 
 __all__ = [
+    "COMPILED_ENGINE",
     "ENGINE",
+    "REFERENCE_ENGINE",
     "Bunit",
     "ChipFacts",
     "ChipFile",

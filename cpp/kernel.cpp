@@ -1,0 +1,502 @@
+// Drizzling of chip rows: the share of every input pixel in every output pixel it covers.
+//
+// A row at a time: positions of the pixel centres (closed form), then for some pixels side by side their corners
+// and the areas in n x n output pixels about them, then one pixel after the other into the sums.
+//
+// Rows are taken in blocks of columns, so that the part of the sums they go to stays in the cache when the chip
+// is rolled. Blocks begin at fixed columns of the chip; sums grow in the order of blocks, rows, columns, and no
+// number depends on the box or on the other rows given: cut into strips in any way, the output has the
+// same bits.
+
+#include "kernel.hpp"
+#include "vectors.hpp"
+
+namespace mvmdb::KERNEL_ISA {
+
+long map_scratch();
+void map_row(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
+
+namespace {
+
+// Overlaps of less than this part of an input pixel are rounding where frames are aligned; they count as none.
+constexpr double kSliver = 1e-10;
+// Up to this many output pixels on a side, overlaps are unrolled and held on the stack.
+constexpr long kUnrolled = 6;
+constexpr double kNearlyZero = 1e-14;
+constexpr long kBlock = 256;
+
+typedef float Sums2 __attribute__((vector_size(8), aligned(4)));
+typedef float Sums4 __attribute__((vector_size(16), aligned(4)));
+
+// One row of positions, and half a pixel fraction to the left and to the right of them.
+struct RowPositions {
+    long row;  // of the input array, -1 for the ring before; kNoRow where nothing is held
+    double *x, *y, *left_x, *left_y, *right_x, *right_y;
+};
+constexpr long kNoRow = -1000;
+
+// Some pixels side by side, relative to output pixel (column, row) of each.
+struct Corners {
+    V x[4], y[4];  // in cyclic order, 0 at the outer edge of the first output pixel
+};
+
+struct Group {
+    double column[kLanes], row[kLanes];  // first output pixel
+    double weight[kLanes];               // 0 where there is nothing to add
+    const float *flux, *variance;
+};
+
+struct Row {
+    float *flux, *weight, *variance;  // masked: 0 where nothing is to be added
+};
+
+template <typename T>
+T* take(double*& scratch, long n) {
+    T* taken = reinterpret_cast<T*>(scratch);
+    scratch += padded((n * long(sizeof(T)) + 7) / 8);
+    return taken;
+}
+
+bool is_finite(float value) { return value - value == 0.0f; }
+
+// ---------------------------------------------------------------- rows
+
+// Some columns of the input.
+struct Block {
+    long start, n;
+};
+
+// Copy a row, flux scaled to an output pixel and weight 0 where it is masked; tell whether anything is left.
+bool read_row(const Job& job, const Block& block, long j, const Row& to) {
+    const float* rate = job.rate + j * job.rate_stride + block.start;
+    const float* weight = job.weight + j * job.weight_stride + block.start;
+    const float area_ratio = float(job.area_ratio);
+    int any = 0;
+    for (long k = 0; k < block.n; ++k) {
+        const bool good = (weight[k] > 0) & is_finite(weight[k]) & is_finite(rate[k]);
+        to.weight[k] = good ? weight[k] : 0.0f;
+        to.flux[k] = good ? rate[k] * area_ratio : 0.0f;
+        any |= good;
+    }
+    if (any && job.variance) {
+        const float* variance = job.variance + j * job.variance_stride + block.start;
+        for (long k = 0; k < block.n; ++k)
+            to.variance[k] = to.weight[k] > 0 ? variance[k] * (area_ratio * area_ratio) : 0.0f;
+    }
+    return any;
+}
+
+// Positions of the centres of row j, ring included.
+void place_row(const Job& job, const Block& block, long j, const RowPositions& to, double* scratch) {
+    const long n = block.n + 2;
+    if (job.mapping) {
+        map_row(*job.mapping, double(job.x0 + block.start - 1), double(job.y0 + j), n, to.x, to.y, scratch);
+        return;
+    }
+    const double* from = job.positions + 2 * ((job.nx + 2) * (j + 1) + block.start);
+    for (long k = 0; k < n; ++k) {
+        to.x[k] = from[2 * k];
+        to.y[k] = from[2 * k + 1];
+    }
+}
+
+// Half a pixel fraction to both sides, along the lines between neighbouring centres.
+void widen_row(const Job& job, long n, const RowPositions& row) {
+    const double h = 0.5 * job.pixfrac, rest = 1 - h;
+    for (long k = 0; k < n; k += kLanes) {
+        for (int axis = 0; axis < 2; ++axis) {
+            const double* centre = axis ? row.y : row.x;
+            const V here = load(centre + k + 1) * rest;
+            store((axis ? row.left_y : row.left_x) + k, here + load(centre + k) * h);
+            store((axis ? row.right_y : row.right_x) + k, here + load(centre + k + 2) * h);
+        }
+    }
+}
+
+const RowPositions& positions_of(const Job& job, const Block& block, long j, RowPositions* held, double* scratch) {
+    RowPositions& row = held[(j + 3) % 3];
+    if (row.row != j) {
+        place_row(job, block, j, row, scratch);
+        widen_row(job, block.n, row);
+        row.row = j;
+    }
+    return row;
+}
+
+// ---------------------------------------------------------------- which pixels
+
+// Drop what has no position or does not reach the box; return the output pixels that the rest needs on a side.
+long select(const Job& job, Group& group, const V& wide, const V& high) {
+    double extent = 0;
+    for (int k = 0; k < kLanes; ++k) {
+        const double n = wide[k] > high[k] ? wide[k] : high[k];
+        const double x = group.column[k] - double(job.box_x0), y = group.row[k] - double(job.box_y0);
+        const bool reaches = (x < double(job.box_nx)) & (y < double(job.box_ny)) & (x + wide[k] > 0) &
+                             (y + high[k] > 0);
+        group.weight[k] = reaches ? group.weight[k] : 0.0;
+        extent = (group.weight[k] > 0) & (n > extent) ? n : extent;
+    }
+    return long(extent);
+}
+
+bool any_weight(Group& group, const float* weight, long n) {
+    bool any = false;
+    for (int k = 0; k < kLanes; ++k) {
+        group.weight[k] = k < n ? double(weight[k]) : 0.0;
+        any |= group.weight[k] > 0;
+    }
+    return any;
+}
+
+// ---------------------------------------------------------------- sums
+
+// Add what falls on n x n output pixels (shares[cell * kLanes + lane]), in the order of the lanes.
+template <bool kVariance>
+void add(const Job& job, const Group& group, const float* shares, long n) {
+    constexpr long kPlanes = kVariance ? 4 : 2;
+    for (int k = 0; k < kLanes; ++k) {
+        if (!(group.weight[k] > 0)) continue;
+        const long column = long(group.column[k]) - job.box_x0, row = long(group.row[k]) - job.box_y0;
+        const long r0 = row < 0 ? -row : 0, r1 = row + n > job.box_ny ? job.box_ny - row : n;
+        const long c0 = column < 0 ? -column : 0, c1 = column + n > job.box_nx ? job.box_nx - column : n;
+        for (long r = r0; r < r1; ++r) {
+            float* sums = job.sums + kPlanes * ((row + r) * job.box_nx + column);
+            const float* share = shares + r * n * kLanes + k;
+            for (long c = c0; c < c1; ++c) {
+                const float w = share[c * kLanes];
+                if constexpr (kVariance) {
+                    if (w == 0) continue;  // its variance may be NaN
+                    const Sums4 part = {w * group.flux[k], w, w * w * group.variance[k], 0};
+                    *reinterpret_cast<Sums4*>(sums + 4 * c) += part;
+                } else {
+                    const Sums2 part = {w * group.flux[k], w};
+                    *reinterpret_cast<Sums2*>(sums + 2 * c) += part;
+                }
+            }
+        }
+    }
+}
+
+template <long kN>
+void add_inside(const Job& job, const Group& group, const float* shares) {
+    for (int k = 0; k < kLanes; ++k) {
+        if (!(group.weight[k] > 0)) continue;
+        const long column = long(group.column[k]) - job.box_x0, row = long(group.row[k]) - job.box_y0;
+        const float flux = group.flux[k];
+#pragma GCC unroll 8
+        for (long r = 0; r < kN; ++r) {
+            float* sums = job.sums + 2 * ((row + r) * job.box_nx + column);
+#pragma GCC unroll 8
+            for (long c = 0; c < kN; ++c) {
+                const float w = shares[(r * kN + c) * kLanes + k];
+                const Sums2 part = {w * flux, w};
+                *reinterpret_cast<Sums2*>(sums + 2 * c) += part;
+            }
+        }
+    }
+}
+
+bool is_inside(const Job& job, const Group& group, long n) {
+    bool inside = true;
+    for (int k = 0; k < kLanes; ++k) {
+        const double x = group.column[k] - double(job.box_x0), y = group.row[k] - double(job.box_y0);
+        const bool here = (x >= 0) & (y >= 0) & (x + double(n) <= double(job.box_nx)) &
+                          (y + double(n) <= double(job.box_ny));
+        inside &= here | !(group.weight[k] > 0);
+    }
+    return inside;
+}
+
+void add_shares(const Job& job, const Group& group, const float* shares, long n) {
+    if (job.variance) return add<true>(job, group, shares, n);
+    if (n <= 5 && is_inside(job, group, n)) {
+        switch (n) {
+            case 1: return add_inside<1>(job, group, shares);
+            case 2: return add_inside<2>(job, group, shares);
+            case 3: return add_inside<3>(job, group, shares);
+            case 4: return add_inside<4>(job, group, shares);
+            default: return add_inside<5>(job, group, shares);
+        }
+    }
+    add<false>(job, group, shares, n);
+}
+
+// ---------------------------------------------------------------- square
+
+Corners corners_of(const Job& job, const RowPositions* const rows[3], long k) {
+    const double h = 0.5 * job.pixfrac, rest = 1 - h;
+    const RowPositions &below = *rows[0], &here = *rows[1], &above = *rows[2];
+    const V left_x = load(here.left_x + k) * rest, right_x = load(here.right_x + k) * rest;
+    const V left_y = load(here.left_y + k) * rest, right_y = load(here.right_y + k) * rest;
+    return {{left_x + load(below.left_x + k) * h, right_x + load(below.right_x + k) * h,
+             right_x + load(above.right_x + k) * h, left_x + load(above.left_x + k) * h},
+            {left_y + load(below.left_y + k) * h, right_y + load(below.right_y + k) * h,
+             right_y + load(above.right_y + k) * h, left_y + load(above.left_y + k) * h}};
+}
+
+// Take the corners relative to the first output pixel; return how many output pixels they reach across.
+V make_local(V (&corner)[4], double* first) {
+    const V low = least(least(corner[0], corner[1]), least(corner[2], corner[3]));
+    const V high = greatest(greatest(corner[0], corner[1]), greatest(corner[2], corner[3]));
+    const V pixel = floor(low + 0.5);
+    store(first, pixel);
+    for (V& value : corner) value = (value - pixel) + 0.5;
+    return floor((high - pixel) + 0.5) + 1.0;
+}
+
+// One side of the quadrilaterals as x(t) = x + slope t above y, t from 0 to height.
+struct Side {
+    V x, y, height, slope, per_x, sign, leans_right;
+};
+
+Side side_between(V x0, V y0, V x1, V y1) {
+    const auto down = y1 < y0;
+    const V x = down ? x1 : x0, y = down ? y1 : y0, across = (down ? x0 : x1) - x;
+    const V height = (down ? y0 : y1) - y;
+    const V safe_height = greatest(height, all(kNearlyZero));
+    const V safe_across = across * across > 1e-60 ? across : all(1e-30);
+    const V inverse = 1.0 / (safe_across * safe_height);
+    const V slope = safe_across * safe_across * inverse, per_x = safe_height * safe_height * inverse;
+    const V one = all(1), none = {};
+    return {x, y, height, slope, per_x, down ? -one : one, slope >= 0.0 ? one : none};
+}
+
+// Areas of the quadrilaterals left of x = X and below y = Y, for X, Y = 1 ... n.
+//
+// By Green: the sum over the sides of the integral of min(x, X) dy over what lies below Y. Where a side leans
+// to the right, x < X holds from its lower end up to t = (X - x) / slope, else from there to its upper end.
+// Where X is at or beyond the rightmost corner the area does not depend on it: it is taken from the sum
+// without X, so that it has the same bits for every X and every n.
+inline __attribute__((always_inline)) void areas_below(const Corners& c, V columns, int n, V* area) {
+    Side sides[4];
+    for (int s = 0; s < 4; ++s) sides[s] = side_between(c.x[s], c.y[s], c.x[(s + 1) & 3], c.y[(s + 1) & 3]);
+#pragma GCC unroll 8
+    for (int row = 1; row <= n; ++row) {
+        V whole = {}, leaning_left = {}, rising = {}, tops[4];
+#pragma GCC unroll 4
+        for (int s = 0; s < 4; ++s) {
+            const Side& side = sides[s];
+            const V top = greatest(least(double(row) - side.y, side.height), V{});
+            const V height = side.sign * top;
+            const V integral = height * (side.x + 0.5 * (side.slope * top));
+            whole += integral;
+            leaning_left += integral * (1.0 - side.leans_right);
+            rising += height * side.leans_right;
+            tops[s] = top;
+        }
+#pragma GCC unroll 8
+        for (int column = 1; column < n; ++column) {
+            V below = leaning_left + rising * double(column);
+#pragma GCC unroll 4
+            for (int s = 0; s < 4; ++s) {
+                const Side& side = sides[s];
+                const V gap = double(column) - side.x;
+                const V turn = least(greatest(gap * side.per_x, V{}), tops[s]);
+                const V lean = (side.leans_right - 0.5) * side.sign;
+                below -= (lean * turn) * (2.0 * gap - side.slope * turn);
+            }
+            area[(row - 1) * n + column - 1] = columns > double(column) ? below : whole;
+        }
+        area[(row - 1) * n + n - 1] = whole;
+    }
+}
+
+// Weights in each of n x n output pixels, from the areas left of and below their upper corners.
+inline __attribute__((always_inline)) void shares_of(const V* area, V weight, int n, float* shares) {
+    const V total = area[n * n - 1];
+    const V per_area = total * total > 1e-60 ? 1.0 / total : V{};
+#pragma GCC unroll 8
+    for (int row = 0; row < n; ++row) {
+#pragma GCC unroll 8
+        for (int column = 0; column < n; ++column) {
+            V cell = area[row * n + column];
+            if (column) cell -= area[row * n + column - 1];
+            if (row) cell -= area[(row - 1) * n + column];
+            if (row && column) cell += area[(row - 1) * n + column - 1];
+            const V part = cell * per_area;
+            store(shares + (row * n + column) * kLanes, part > kSliver ? part * weight : V{});
+        }
+    }
+}
+
+template <int kN>
+__attribute__((noinline)) void square_shares(const Corners& corners, V columns, V weight, float* shares) {
+    V area[kN * kN];
+    areas_below(corners, columns, kN, area);
+    shares_of(area, weight, kN, shares);
+}
+
+// Any number of output pixels on a side; false where memory is short.
+bool wide_shares(const Corners& corners, V columns, V weight, long n, float* shares, V* area) {
+    areas_below(corners, columns, int(n), area);
+    shares_of(area, weight, int(n), shares);
+    return true;
+}
+
+// ---------------------------------------------------------------- turbo, point
+
+// Overlap of [low, high] with the output pixel that begins at `edge`.
+V overlap(V low, V high, double edge) {
+    return greatest(least(high, all(edge + 1)) - greatest(low, all(edge)), V{});
+}
+
+void turbo_shares(V low_x, V low_y, V side, V weight, long n, float* shares) {
+    const V per_area = 1.0 / (side * side);
+    for (long row = 0; row < n; ++row) {
+        const V high = overlap(low_y, low_y + side, double(row)) * per_area;
+        for (long column = 0; column < n; ++column) {
+            const V part = overlap(low_x, low_x + side, double(column)) * high;
+            store(shares + (row * n + column) * kLanes, part > kSliver ? part * weight : V{});
+        }
+    }
+}
+
+// ---------------------------------------------------------------- a row
+
+// Room for the overlaps of a group; grows where pixels are large.
+struct Room {
+    float stack_shares[kUnrolled * kUnrolled * kLanes];
+    V* areas = nullptr;
+    float* shares = stack_shares;
+    long n = kUnrolled;
+
+    ~Room() { __builtin_free(heap); }
+
+    bool make_for(long wanted) {
+        if (wanted <= n) return true;
+        __builtin_free(heap);
+        const unsigned long n_cells = static_cast<unsigned long>(wanted) * static_cast<unsigned long>(wanted);
+        heap = __builtin_malloc(64 + n_cells * (sizeof(V) + kLanes * sizeof(float)));
+        n = heap ? wanted : kUnrolled;
+        const auto start = (reinterpret_cast<unsigned long>(heap) + 63) / 64 * 64;
+        areas = reinterpret_cast<V*>(start);
+        shares = heap ? reinterpret_cast<float*>(areas + n_cells) : stack_shares;
+        return heap != nullptr;
+    }
+
+   private:
+    void* heap = nullptr;
+};
+
+bool square_group(const Job& job, Group& group, const RowPositions* const rows[3], long k, Room& room) {
+    Corners corners = corners_of(job, rows, k);
+    const V wide = make_local(corners.x, group.column), high = make_local(corners.y, group.row);
+    const long n = select(job, group, wide, high);
+    if (n == 0) return true;
+    if (!room.make_for(n)) return false;
+    const V weight = load(group.weight);
+    switch (n) {
+        case 1: square_shares<1>(corners, wide, weight, room.shares); break;
+        case 2: square_shares<2>(corners, wide, weight, room.shares); break;
+        case 3: square_shares<3>(corners, wide, weight, room.shares); break;
+        case 4: square_shares<4>(corners, wide, weight, room.shares); break;
+        case 5: square_shares<5>(corners, wide, weight, room.shares); break;
+        case 6: square_shares<6>(corners, wide, weight, room.shares); break;
+        default: wide_shares(corners, wide, weight, n, room.shares, room.areas);
+    }
+    add_shares(job, group, room.shares, n);
+    return true;
+}
+
+bool turbo_group(const Job& job, Group& group, const RowPositions& row, long k, double side, Room& room) {
+    const V low_x = load(row.x + k + 1) - 0.5 * side, low_y = load(row.y + k + 1) - 0.5 * side;
+    const V column = floor(low_x + 0.5), line = floor(low_y + 0.5);
+    store(group.column, column);
+    store(group.row, line);
+    const V x = (low_x - column) + 0.5, y = (low_y - line) + 0.5;
+    const long n = select(job, group, floor(x + side) + 1.0, floor(y + side) + 1.0);
+    if (n == 0) return true;
+    if (!room.make_for(n)) return false;
+    turbo_shares(x, y, all(side), load(group.weight), n, room.shares);
+    add_shares(job, group, room.shares, n);
+    return true;
+}
+
+void point_group(const Job& job, Group& group, const RowPositions& row, long k) {
+    store(group.column, floor(load(row.x + k + 1) + 0.5));
+    store(group.row, floor(load(row.y + k + 1) + 0.5));
+    if (select(job, group, all(1), all(1)) == 0) return;
+    float shares[kLanes];
+    store(shares, load(group.weight));
+    add_shares(job, group, shares, 1);
+}
+
+struct Buffers {
+    Row row;
+    RowPositions held[3];
+    double* mapping;
+};
+
+Buffers lay_out(const Job& job) {
+    Buffers buffers;
+    double* scratch = job.scratch;
+    const long n = kBlock + 2;
+    buffers.row = {take<float>(scratch, n), take<float>(scratch, n), take<float>(scratch, n)};
+    for (RowPositions& row : buffers.held) {
+        row.row = kNoRow;
+        double** const lines[] = {&row.x, &row.y, &row.left_x, &row.left_y, &row.right_x, &row.right_y};
+        for (double** line : lines) *line = take<double>(scratch, n);
+    }
+    buffers.mapping = take<double>(scratch, map_scratch());
+    return buffers;
+}
+
+bool drizzle_row(const Job& job, const Block& block, long j, Buffers& buffers, Room& room) {
+    const double side = job.pixfrac / double(float(__builtin_sqrt(job.area_ratio)));
+    const RowPositions* rows[3] = {nullptr, nullptr, nullptr};
+    if (job.shape == Shape::square) {
+        for (long i = 0; i < 3; ++i) rows[i] = &positions_of(job, block, j + i - 1, buffers.held, buffers.mapping);
+    } else {
+        place_row(job, block, j, buffers.held[1], buffers.mapping);
+    }
+    Group group;
+    for (long k = 0; k < block.n; k += kLanes) {
+        if (!any_weight(group, buffers.row.weight + k, block.n - k)) continue;
+        group.flux = buffers.row.flux + k;
+        group.variance = buffers.row.variance + k;
+        bool done = true;
+        if (job.shape == Shape::square) done = square_group(job, group, rows, k, room);
+        if (job.shape == Shape::turbo) done = turbo_group(job, group, buffers.held[1], k, side, room);
+        if (job.shape == Shape::point) point_group(job, group, buffers.held[1], k);
+        if (!done) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+long drizzle_scratch() { return 21 * padded(kBlock + 2) + padded(map_scratch()); }
+
+bool drizzle(const Job& job) {
+    Room room;
+    for (long start = 0; start < job.nx;) {
+        const long column = ((job.x0 + start) % kBlock + kBlock) % kBlock;
+        const long left = job.nx - start;
+        const Block block = {start, left < kBlock - column ? left : kBlock - column};
+        Buffers buffers = lay_out(job);
+        for (long j = 0; j < job.ny; ++j) {
+            if (read_row(job, block, j, buffers.row) && !drizzle_row(job, block, j, buffers, room)) return false;
+        }
+        start += block.n;
+    }
+    return true;
+}
+
+// From sums to the weighted mean and its variance.
+void normalise(const float* sums, long n, float* science, float* weight, float* variance) {
+    const long n_planes = variance ? 4 : 2;
+    for (long k = 0; k < n; ++k) {
+        const float* sum = sums + n_planes * k;
+        const float inverse = sum[1] > 0 ? 1 / sum[1] : 0.0f;
+        science[k] = sum[1] > 0 ? sum[0] / sum[1] : 0.0f;
+        weight[k] = sum[1];
+        if (variance) variance[k] = sum[2] * inverse * inverse;
+    }
+}
+
+#define NAME_OF(isa) #isa
+#define NAME(isa) NAME_OF(isa)
+extern const Routines routines;
+const Routines routines = {NAME(KERNEL_ISA), drizzle_scratch, drizzle, map_scratch, map_row, normalise};
+
+}  // namespace mvmdb::KERNEL_ISA

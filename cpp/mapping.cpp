@@ -1,0 +1,150 @@
+// A row of chip pixels to output pixels: D2IM, SIP and NPOL as in the SIP and Distortion papers, then the
+// homography between the two tangent planes.
+
+#include "kernel.hpp"
+#include "vectors.hpp"
+
+namespace mvmdb::KERNEL_ISA {
+
+long map_scratch();
+void map_row(const Mapping&, double, double, long, double*, double*, double*);
+
+namespace {
+
+constexpr long kChunk = 512;
+constexpr long kProbe = 16;
+
+// Fractional node of each position, 0-based and held within the table.
+void find_nodes(const Table& table, int axis, const double* position, long n, double* node) {
+    const double scale = 1 / table.cdelt[axis];
+    const double last = double(table.n[axis] - 1);
+    const double offset = 1 - table.crval[axis], first = table.crpix[axis] - 1;
+    for (long k = 0; k < n; k += kLanes) {
+        V at = (load(position + k) + offset) * scale + first;
+        at = greatest(at, all(0));
+        store(node + k, least(at, all(last)));
+    }
+}
+
+long cell_of(double node, long n_nodes) {
+    const long cell = long(node);
+    return cell < n_nodes - 2 ? cell : (n_nodes > 1 ? n_nodes - 2 : 0);
+}
+
+struct Cell {
+    double u0, v0, u1, v1;
+    bool holds(double u, double v) const { return (u >= u0) & (u < u1) & (v >= v0) & (v < v1); }
+};
+
+// How many of the following positions lie in one cell of the table.
+long count_run(const Cell& cell, const double* u, const double* v, long n) {
+    long k = 1;
+    for (; k + kProbe <= n; k += kProbe) {
+        int outside = 0;
+        for (long i = 0; i < kProbe; ++i) outside |= !cell.holds(u[k + i], v[k + i]);
+        if (outside) break;
+    }
+    while (k < n && cell.holds(u[k], v[k])) ++k;
+    return k;
+}
+
+// Add the shifts at u, v (nodes) to the positions.
+void add_shifts(const Table& table, const double* u, const double* v, long n, double* position) {
+    const long nx = table.n[0], ny = table.n[1];
+    const double far = 1e300;
+    for (long k = 0; k < n;) {
+        const long i = cell_of(u[k], nx), j = cell_of(v[k], ny);
+        // the last cell has the last node, too; so has the only one
+        const Cell cell{double(i), double(j), i + 2 < nx ? i + 1.0 : far, j + 2 < ny ? j + 1.0 : far};
+        const long n_run = count_run(cell, u + k, v + k, n - k);
+        const long i1 = i + 1 < nx ? i + 1 : i, j1 = j + 1 < ny ? j + 1 : j;
+        const double t00 = table.shifts[j * nx + i], t10 = table.shifts[j * nx + i1];
+        const double t01 = table.shifts[j1 * nx + i], t11 = table.shifts[j1 * nx + i1];
+        for (long r = k; r < k + n_run; ++r) {
+            const double fu = u[r] - double(i), fv = v[r] - double(j);
+            const double lower = t00 * (1 - fu) + t10 * fu, upper = t01 * (1 - fu) + t11 * fu;
+            position[r] += lower * (1 - fv) + upper * fv;
+        }
+        k += n_run;
+    }
+}
+
+// Add the shifts of a pair of tables at x, y to a pair of positions; x, y and to may be the same.
+void add_pair(const Table tables[2], const double* x, const double* y, long n, double* to_x, double* to_y,
+              double* scratch) {
+    double *u[2] = {scratch, scratch + 2 * kChunk}, *v[2] = {scratch + kChunk, scratch + 3 * kChunk};
+    for (int axis = 0; axis < 2; ++axis) {
+        if (!tables[axis].shifts) continue;
+        find_nodes(tables[axis], 0, x, n, u[axis]);
+        find_nodes(tables[axis], 1, y, n, v[axis]);
+    }
+    if (tables[0].shifts) add_shifts(tables[0], u[0], v[0], n, to_x);
+    if (tables[1].shifts) add_shifts(tables[1], u[1], v[1], n, to_y);
+}
+
+template <int kOrder>
+inline V polynomial(const double (&c)[kHighestOrder + 1][kHighestOrder + 1], V u, V v) {
+    V total = {};
+#pragma GCC unroll 10
+    for (int i = kOrder; i >= 0; --i) {
+        V term = all(c[i][kOrder - i]);
+#pragma GCC unroll 10
+        for (int j = kOrder - i - 1; j >= 0; --j) term = term * v + c[i][j];
+        total = total * u + term;
+    }
+    return total;
+}
+
+template <int kOrder>
+void add_sip(const Mapping& mapping, const double* x, const double* y, long n, double* to_x, double* to_y) {
+    for (long k = 0; k < n; k += kLanes) {
+        const V at_x = load(x + k), at_y = load(y + k);
+        const V u = at_x + (1 - mapping.sip_crpix[0]), v = at_y + (1 - mapping.sip_crpix[1]);
+        store(to_x + k, at_x + polynomial<kOrder>(mapping.sip[0], u, v));
+        store(to_y + k, at_y + polynomial<kOrder>(mapping.sip[1], u, v));
+    }
+}
+
+using AddSip = void (*)(const Mapping&, const double*, const double*, long, double*, double*);
+constexpr AddSip kAddSip[] = {add_sip<0>, add_sip<1>, add_sip<2>, add_sip<3>, add_sip<4>,
+                              add_sip<5>, add_sip<6>, add_sip<7>, add_sip<8>, add_sip<9>};
+
+void project(const Mapping& mapping, const double* x, const double* y, long n, double* x_out, double* y_out) {
+    const double* h = mapping.homography;
+    const V none = all(__builtin_nan(""));
+    for (long k = 0; k < n; k += kLanes) {
+        const V u = load(x + k) + (1 - mapping.crpix[0]), v = load(y + k) + (1 - mapping.crpix[1]);
+        const V w = h[6] * u + h[7] * v + h[8];
+        const V inverse = w > 0.0 ? 1.0 / w : none;
+        store(x_out + k, (h[0] * u + h[1] * v + h[2]) * inverse);
+        store(y_out + k, (h[3] * u + h[4] * v + h[5]) * inverse);
+    }
+}
+
+void map_chunk(const Mapping& mapping, double x0, double y0, long n, double* x_out, double* y_out,
+               double* scratch) {
+    double *x = scratch, *y = scratch + kChunk, *nodes = scratch + 4 * kChunk;
+    double *moved_x = scratch + 2 * kChunk, *moved_y = scratch + 3 * kChunk;
+    for (long k = 0; k < kChunk; ++k) {
+        x[k] = x0 + double(k);
+        y[k] = y0;
+    }
+    add_pair(mapping.d2im, x, y, n, x, y, nodes);
+    kAddSip[mapping.order](mapping, x, y, n, moved_x, moved_y);
+    add_pair(mapping.npol, x, y, n, moved_x, moved_y, nodes);
+    project(mapping, moved_x, moved_y, n, x_out, y_out);
+}
+
+}  // namespace
+
+long map_scratch() { return 8 * kChunk; }
+
+// Positions of n pixels from (x0, y) on; the output arrays are written up to a multiple of the lanes.
+void map_row(const Mapping& mapping, double x0, double y, long n, double* x_out, double* y_out, double* scratch) {
+    for (long k = 0; k < n; k += kChunk) {
+        const long n_here = n - k < kChunk ? n - k : kChunk;
+        map_chunk(mapping, x0 + double(k), y, n_here, x_out + k, y_out + k, scratch);
+    }
+}
+
+}  // namespace mvmdb::KERNEL_ISA

@@ -1,0 +1,168 @@
+// The Python module: checks nothing that its caller in mvmdb/mosaic/compiled.py has checked.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernel.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace mvmdb;
+
+namespace {
+
+using Image = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
+using Positions = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using OutPositions = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Sums = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Plane = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Zeros on a boundary of 64 bytes.
+struct Scratch {
+    explicit Scratch(long n) : numbers(std::size_t(n) + 8), start(numbers.data()) {
+        while (reinterpret_cast<std::uintptr_t>(start) % 64) ++start;
+    }
+    std::vector<double> numbers;
+    double* start;
+};
+
+const Routines* find_routines(const std::string& name) {
+#ifdef KERNEL_X86
+    __builtin_cpu_init();
+    const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                            __builtin_cpu_supports("avx512vl");
+    if (has_avx512 && (name.empty() || name == avx512::routines.name)) return &avx512::routines;
+    if (__builtin_cpu_supports("avx2") && (name.empty() || name == avx2::routines.name)) return &avx2::routines;
+#endif
+    if (name.empty() || name == generic::routines.name) return &generic::routines;
+    throw std::invalid_argument("this processor has no instruction set " + name);
+}
+
+
+Table read_table(nb::handle from) {
+    Table table;
+    if (from.is_none()) return table;
+    auto shifts = nb::cast<nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>>(from.attr("shifts_pix"));
+    table.shifts = shifts.data();
+    table.n[0] = long(shifts.shape(1));
+    table.n[1] = long(shifts.shape(0));
+    for (int axis = 0; axis < 2; ++axis) {
+        table.crpix[axis] = nb::cast<double>(from.attr("crpix")[axis]);
+        table.crval[axis] = nb::cast<double>(from.attr("crval")[axis]);
+        table.cdelt[axis] = nb::cast<double>(from.attr("cdelt")[axis]);
+    }
+    return table;
+}
+
+void read_polynomial(nb::handle from, double (&to)[kHighestOrder + 1][kHighestOrder + 1], int& order) {
+    auto coefficients = nb::cast<nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>>(from);
+    const long n = long(coefficients.shape(0));
+    if (n < 1 || n > kHighestOrder + 1 || long(coefficients.shape(1)) != n)
+        throw std::invalid_argument("SIP polynomials must be square and of order 9 at most");
+    for (long i = 0; i < n; ++i)
+        for (long j = 0; i + j < n; ++j) to[i][j] = coefficients.data()[i * n + j];
+    if (order < n - 1) order = int(n - 1);
+}
+
+// The numbers of a TanToTan, which must outlive them.
+Mapping read_mapping(nb::handle from) {
+    Mapping mapping;
+    nb::object distortion = from.attr("distortion");
+    auto homography = nb::cast<nb::ndarray<const double, nb::shape<3, 3>, nb::c_contig, nb::device::cpu>>(from.attr("homography"));
+    for (int k = 0; k < 9; ++k) mapping.homography[k] = homography.data()[k];
+    nb::object sip = distortion.attr("sip");
+    if (!sip.is_none()) {
+        read_polynomial(sip.attr("a"), mapping.sip[0], mapping.order);
+        read_polynomial(sip.attr("b"), mapping.sip[1], mapping.order);
+    }
+    for (int axis = 0; axis < 2; ++axis) {
+        mapping.crpix[axis] = nb::cast<double>(distortion.attr("crpix")[axis]);
+        if (!sip.is_none()) mapping.sip_crpix[axis] = nb::cast<double>(sip.attr("crpix")[axis]);
+        mapping.npol[axis] = read_table(distortion.attr("npol")[axis]);
+        mapping.d2im[axis] = read_table(distortion.attr("d2im")[axis]);
+    }
+    return mapping;
+}
+
+Shape read_shape(const std::string& kernel) {
+    if (kernel == "square") return Shape::square;
+    if (kernel == "turbo") return Shape::turbo;
+    if (kernel == "point") return Shape::point;
+    throw std::invalid_argument("no kernel " + kernel);
+}
+
+void drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
+             std::optional<Positions> positions, long x0, long y0, long box_x0, long box_y0, Sums sums,
+             const std::string& kernel, double pixfrac, double area_ratio, const std::string& instructions) {
+    const Routines& routines = *find_routines(instructions);
+    Mapping numbers;
+    if (!mapping.is_none()) numbers = read_mapping(mapping);
+    Job job{rate.data(), weight.data(), variance ? variance->data() : nullptr,
+            long(rate.stride(0)), long(weight.stride(0)), variance ? long(variance->stride(0)) : 0,
+            long(rate.shape(1)), long(rate.shape(0)), x0, y0,
+            mapping.is_none() ? nullptr : &numbers, positions ? positions->data() : nullptr,
+            box_x0, box_y0, long(sums.shape(1)), long(sums.shape(0)), read_shape(kernel), pixfrac, area_ratio,
+            sums.data(), nullptr};
+    nb::gil_scoped_release release;
+    Scratch scratch(routines.drizzle_scratch());
+    job.scratch = scratch.start;
+    if (!routines.drizzle(job)) throw std::bad_alloc();
+}
+
+void normalise(Sums sums, Plane science, Plane weight, std::optional<Plane> variance) {
+    const Routines& routines = *find_routines("");
+    const long n = long(sums.shape(0) * sums.shape(1));
+    nb::gil_scoped_release release;
+    routines.normalise(sums.data(), n, science.data(), weight.data(), variance ? variance->data() : nullptr);
+}
+
+void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, const std::string& instructions) {
+    const Routines& routines = *find_routines(instructions);
+    const Mapping numbers = read_mapping(mapping);
+    const long ny = long(positions.shape(0)), nx = long(positions.shape(1));
+    nb::gil_scoped_release release;
+    Scratch scratch(routines.map_scratch() + 2 * (nx + 16));
+    double *x = scratch.start + routines.map_scratch(), *y = x + nx + 16;
+    for (long j = 0; j < ny; ++j) {
+        routines.map_row(numbers, double(x0), double(y0 + j), nx, x, y, scratch.start);
+        double* to = positions.data() + 2 * nx * j;
+        for (long k = 0; k < nx; ++k) {
+            to[2 * k] = x[k];
+            to[2 * k + 1] = y[k];
+        }
+    }
+}
+
+nb::list instruction_sets() {
+    nb::list names;
+    for (const char* name : {"avx512", "avx2", "generic"}) {
+        try {
+            names.append(find_routines(name)->name);
+        } catch (const std::invalid_argument&) {
+        }
+    }
+    return names;
+}
+
+}  // namespace
+
+NB_MODULE(_kernel, module) {
+    module.doc() = "Drizzle compiled; see mvmdb.mosaic.compiled.";
+    module.def("drizzle", &drizzle, "rate"_a.noconvert(), "weight"_a.noconvert(), "variance"_a.noconvert().none(),
+               "mapping"_a.none(), "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "box_x0"_a, "box_y0"_a,
+               "sums"_a.noconvert(), "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
+    module.def("normalise", &normalise, "sums"_a.noconvert(), "science"_a.noconvert(), "weight"_a.noconvert(),
+               "variance"_a.noconvert().none());
+    module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
+               "instructions"_a);
+    module.def("instruction_sets", &instruction_sets);
+}

@@ -1,0 +1,33 @@
+"""The compiled kernel, built from ``cpp/``; it checks little, :mod:`mvmdb.mosaic.compiled` all."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.sky.tan_mapping import TanToTan
+
+def drizzle(
+    rate: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    variance: NDArray[np.float32] | None,
+    mapping: TanToTan | None,
+    positions: NDArray[np.float64] | None,
+    x0: int,
+    y0: int,
+    box_x0: int,
+    box_y0: int,
+    sums: NDArray[np.float32],
+    kernel: str,
+    pixfrac: float,
+    area_ratio: float,
+    instructions: str,
+) -> None: ...
+def normalise(
+    sums: NDArray[np.float32],
+    science: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    variance: NDArray[np.float32] | None,
+) -> None: ...
+def map_pixels(
+    mapping: TanToTan, x0: int, y0: int, positions: NDArray[np.float64], instructions: str
+) -> None: ...
+def instruction_sets() -> list[str]: ...

@@ -1,0 +1,188 @@
+"""Drizzling by the compiled kernel: rows of a chip onto any box of the output, from any number of threads.
+
+Unlike ``drizzle`` it clips every overlap at the edge of the box, so that nothing is lost there, needs no
+pixmap, and leaves other threads free to run. The value of an output pixel depends neither on the box
+nor on rows that do not reach it: a layer cut into strips has the same bits as a whole one.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.errors import GridMismatchError, MosaicError
+from mvmdb.sky.grid import PixelBox
+from mvmdb.sky.sphere import Floats
+from mvmdb.sky.tan_mapping import TanToTan
+
+try:
+    from mvmdb.mosaic import _kernel
+except ImportError:  # installed where there was no C++ compiler
+    _kernel = None  # type: ignore[assignment]
+
+Float32s = NDArray[np.float32]
+
+COMPILED_KERNELS = ("square", "turbo", "point")
+_BUILD_HINT = "Install a C++ compiler (Debian: apt-get install g++) and install mvmdb again."
+
+
+def is_available() -> bool:
+    """Tell whether the kernel was compiled when the package was installed."""
+    return _kernel is not None
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Return the instruction sets of this processor that the kernel knows, the fastest first.
+
+    Notes
+    -----
+    All of them give the same bits; the first is used.
+    """
+    return () if _kernel is None else tuple(_kernel.instruction_sets())
+
+
+def drizzle_rows(
+    rate: Float32s,
+    weight: Float32s,
+    variance: Float32s | None,
+    mapping: TanToTan | Floats,
+    *,
+    origin: tuple[int, int],
+    box: PixelBox,
+    kernel: str,
+    pixfrac: float,
+    area_ratio: float,
+    instructions: str = "",
+) -> tuple[Float32s, Float32s, Float32s | None]:
+    """Return science, weight and variance of a chip, or of some rows of it, on a box of the output.
+
+    Parameters
+    ----------
+    rate, weight
+        ``(ny, nx)``, native float32, at least one pixel. A pixel with weight 0, or one of them not finite, is
+        masked.
+    variance
+        Variance of ``rate``, or None where it is not wanted. NaN on a good pixel makes the variance of
+        what it reaches NaN.
+    mapping
+        From chip pixels to output pixels; or the positions ``(ny + 2, nx + 2, 2)`` of the pixel centres
+        and of a ring of one pixel around them. A pixel without finite position adds nothing.
+    origin
+        Chip pixel (x, y) of the first element of the arrays.
+    box
+        Output pixels that are wanted; it may lie anywhere.
+    kernel
+        One of ``COMPILED_KERNELS``.
+    pixfrac
+        Side of what an input pixel drops, over its side; above 0, at most 1.
+    area_ratio
+        Area of an output pixel over that of an input pixel: the factor of the rate.
+    instructions
+        One of :func:`instruction_sets`; the fastest by default.
+
+    Returns
+    -------
+    science, weight, variance
+        ``box.shape``: weighted mean, sum of weights, and the variance of that mean; 0 where the weight is 0.
+
+    Raises
+    ------
+    GridMismatchError
+        The arrays differ in shape.
+    MosaicError
+        The kernel was not compiled.
+    ValueError
+        An array is not of native float32 (positions: float64), the box is empty, or a parameter is
+        out of range.
+
+    Notes
+    -----
+    As in ``drizzle`` 3.0, corners are bilinear in the centres of neighbours, and the turbo kernel
+    drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. Overlaps of
+    less than 1e-10 of an input pixel are taken for the rounding they mostly are, and left out.
+    """
+    compiled = _require_compiled()
+    _require_parameters(box, kernel, pixfrac, area_ratio)
+    images = (rate, weight) if variance is None else (rate, weight, variance)
+    for image in images:
+        _require_image(image, rate.shape)
+    closed_form, positions = (
+        (mapping, None) if isinstance(mapping, TanToTan) else (None, _checked_positions(mapping, rate.shape))
+    )
+    sums = np.zeros((*box.shape, 2 if variance is None else 4), dtype=np.float32)
+    compiled.drizzle(
+        _with_rows(rate),
+        _with_rows(weight),
+        None if variance is None else _with_rows(variance),
+        closed_form,
+        positions,
+        *origin,
+        box.x0,
+        box.y0,
+        sums,
+        kernel,
+        pixfrac,
+        area_ratio,
+        instructions,
+    )
+    science_out, weight_out = (np.empty(box.shape, dtype=np.float32) for _ in range(2))
+    variance_out = None if variance is None else np.empty(box.shape, dtype=np.float32)
+    compiled.normalise(sums, science_out, weight_out, variance_out)
+    return science_out, weight_out, variance_out
+
+
+def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> Floats:
+    """Return the output positions ``(ny, nx, 2)`` of the pixel centres of a part of a chip.
+
+    Raises
+    ------
+    MosaicError
+        The kernel was not compiled.
+    ValueError
+        The part is empty.
+    """
+    if part.width < 1 or part.height < 1:
+        raise ValueError(f"{part} holds no pixel")
+    positions = np.empty((*part.shape, 2))
+    _require_compiled().map_pixels(mapping, part.x0, part.y0, positions, instructions)
+    return positions
+
+
+def _require_compiled() -> ModuleType:
+    if _kernel is None:
+        raise MosaicError("the compiled drizzle kernel is missing", hint=_BUILD_HINT)
+    return _kernel
+
+
+def _require_parameters(box: PixelBox, kernel: str, pixfrac: float, area_ratio: float) -> None:
+    if box.width < 1 or box.height < 1:
+        raise ValueError(f"{box} holds no pixel")
+    if kernel not in COMPILED_KERNELS:
+        raise ValueError(f"kernel {kernel!r} is none of {', '.join(COMPILED_KERNELS)}")
+    if not 0 < pixfrac <= 1:
+        raise ValueError(f"pixfrac must be above 0 and at most 1, not {pixfrac}")
+    if not 0 < area_ratio < np.inf:
+        raise ValueError(f"the area ratio must be positive, not {area_ratio}")
+
+
+def _require_image(image: Float32s, shape: tuple[int, ...]) -> None:
+    if image.shape != shape or image.ndim != 2 or image.size == 0:
+        raise GridMismatchError(f"rate has shape {shape}, another image {image.shape}: expected 2-D, not empty")
+    if image.dtype != np.float32 or not image.dtype.isnative:
+        raise ValueError(f"images must be of native float32, not {image.dtype.str}")
+
+
+def _checked_positions(positions: Floats, shape: tuple[int, ...]) -> Floats:
+    expected = (shape[0] + 2, shape[1] + 2, 2)
+    if positions.shape != expected:
+        raise GridMismatchError(f"positions have shape {positions.shape}, expected {expected}")
+    if positions.dtype != np.float64 or not positions.dtype.isnative:
+        raise ValueError(f"positions must be of native float64, not {positions.dtype.str}")
+    return np.ascontiguousarray(positions)
+
+
+def _with_rows(image: Float32s) -> Float32s:
+    """Return the image with the pixels of a row side by side; rows may lie apart, as in a slice."""
+    return image if image.strides[1] == image.itemsize else np.ascontiguousarray(image)

@@ -169,7 +169,9 @@ def _require_parameters(box: PixelBox, kernel: str, pixfrac: float, area_ratio: 
 
 def _require_image(image: Float32s, shape: tuple[int, ...]) -> None:
     if image.shape != shape or image.ndim != 2 or image.size == 0:
-        raise GridMismatchError(f"rate has shape {shape}, another image {image.shape}: expected 2-D, not empty")
+        raise GridMismatchError(
+            f"rate has shape {shape}, another image {image.shape}: expected 2-D, not empty"
+        )
     if image.dtype != np.float32 or not image.dtype.isnative:
         raise ValueError(f"images must be of native float32, not {image.dtype.str}")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from mvmdb.errors import EmptyLayerError
-from mvmdb.mosaic.context import n_context_planes
 from mvmdb.mosaic.compiled_frames import compiled_frames
+from mvmdb.mosaic.context import n_context_planes
 from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.merge import Frame, Strip, empty_strip, finish, merge
 from mvmdb.mosaic.pixmap import Reach, find_reach
@@ -179,9 +179,7 @@ _FRAMES: Mapping[str, Frames] = {
 }
 
 
-def _add(
-    strip: Strip, index: int, chip: _Chip, parameters: DrizzleParameters, frames: Frames
-) -> None:
+def _add(strip: Strip, index: int, chip: _Chip, parameters: DrizzleParameters, frames: Frames) -> None:
     if chip.reach is None:
         return
     part, box = chip.reach.part(strip.box), chip.reach.box.intersection(strip.box)

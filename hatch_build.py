@@ -1,7 +1,7 @@
 """Builds the drizzle kernel (``cpp/``) with CMake while hatchling makes a wheel.
 
-An editable install gets the compiled module beside its sources, a wheel gets it inside. Without a C++ compiler
-or the headers of Python both are made without it.
+An editable install gets the compiled module beside its sources, a wheel gets it inside. Without a C++
+compiler or the headers of Python both are made without it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class KernelHook(BuildHookInterface):  # type: ignore[type-arg]
         root = Path(self.root)
         module = self._build(root)
         if module is None:
-            self.app.display_warning("no C++ compiler or no Python.h: mvmdb is installed without its compiled kernel")
+            self.app.display_warning("no C++ compiler or no Python.h: installed without the compiled kernel")
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True

@@ -22,6 +22,7 @@ namespace {
 constexpr double kSliver = 1e-10;
 // Up to this many output pixels on a side, overlaps are unrolled and held on the stack.
 constexpr long kUnrolled = 6;
+constexpr long kLargest = 256;  // more output pixels on a side are refused
 constexpr double kNearlyZero = 1e-14;
 constexpr long kBlock = 256;
 
@@ -134,7 +135,7 @@ long select(const Job& job, Group& group, V wide, V high) {
     const V needed = reaches ? greatest(wide, high) : V{};
     double extent = 0;
     for (int k = 0; k < kLanes; ++k) extent = needed[k] > extent ? needed[k] : extent;
-    return long(extent);
+    return extent > double(kLargest) ? kLargest + 1 : long(extent);
 }
 
 // ---------------------------------------------------------------- sums
@@ -310,11 +311,10 @@ __attribute__((noinline)) void square_shares(const Corners& corners, V columns, 
     shares_of(area, weight, kN, shares);
 }
 
-// Any number of output pixels on a side; false where memory is short.
-bool wide_shares(const Corners& corners, V columns, V weight, long n, float* shares, V* area) {
+// Any number of output pixels on a side.
+void wide_shares(const Corners& corners, V columns, V weight, long n, float* shares, V* area) {
     areas_below(corners, columns, int(n), area);
     shares_of(area, weight, int(n), shares);
-    return true;
 }
 
 // ---------------------------------------------------------------- turbo, point
@@ -346,8 +346,10 @@ struct Room {
 
     ~Room() { __builtin_free(heap); }
 
+    // False where that is too large, or memory is short.
     bool make_for(long wanted) {
         if (wanted <= n) return true;
+        if (wanted > kLargest) return false;
         __builtin_free(heap);
         const unsigned long n_cells = static_cast<unsigned long>(wanted) * static_cast<unsigned long>(wanted);
         heap = __builtin_malloc(64 + n_cells * (sizeof(V) + kLanes * sizeof(float)));

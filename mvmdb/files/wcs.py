@@ -180,9 +180,7 @@ def _read_polynomial(keywords: Keywords, name: str) -> Floats:
     return coefficients
 
 
-def _read_table(
-    keywords: Keywords, kind: _TableKind, axis: int, find_table: FindTable
-) -> LookupTable | None:
+def _read_table(keywords: Keywords, kind: _TableKind, axis: int, find_table: FindTable) -> LookupTable | None:
     """Return the lookup table of one axis, or None where the header names none."""
     type_keyword, record = f"{kind.type_keyword}{axis}", f"{kind.record}{axis}"
     distortion = keywords.text(type_keyword, default="")

@@ -35,7 +35,9 @@ class TanToTan:
             [[-1 / pixel_rad, 0, grid.crpix_x - 1], [0, 1 / pixel_rad, grid.crpix_y - 1], [0, 0, 1]]
         )
         to_plane = _axes(grid.crval_ra_deg, grid.crval_dec_deg)
-        return cls(distortion, to_pixels @ to_plane @ _axes(*distortion.crval_deg).T @ _to_standard(distortion))
+        return cls(
+            distortion, to_pixels @ to_plane @ _axes(*distortion.crval_deg).T @ _to_standard(distortion)
+        )
 
     def __call__(self, x_pix: Floats, y_pix: Floats) -> tuple[Floats, Floats]:
         """Return the positions on the grid of 0-based positions on the chip, arrays of any equal shape."""

@@ -22,6 +22,7 @@ namespace {
 constexpr double kSliver = 1e-10;
 // Up to this many output pixels on a side, overlaps are unrolled and held on the stack.
 constexpr long kUnrolled = 6;
+constexpr long kLargest = 256;  // more output pixels on a side are refused
 constexpr double kNearlyZero = 1e-14;
 constexpr long kBlock = 256;
 
@@ -41,8 +42,8 @@ struct Corners {
 };
 
 struct Group {
-    double column[kLanes], row[kLanes];  // first output pixel
-    double weight[kLanes];               // 0 where there is nothing to add
+    V column, row;  // first output pixel, from the first of the box
+    V weight;       // 0 where there is nothing to add
     const float *flux, *variance;
 };
 
@@ -78,6 +79,7 @@ bool read_row(const Job& job, const Block& block, long j, const Row& to) {
         to.flux[k] = good ? rate[k] * area_ratio : 0.0f;
         any |= good;
     }
+    for (long k = block.n; k < block.n + kLanes; ++k) to.weight[k] = 0;
     if (any && job.variance) {
         const float* variance = job.variance + j * job.variance_stride + block.start;
         for (long k = 0; k < block.n; ++k)
@@ -126,26 +128,14 @@ const RowPositions& positions_of(const Job& job, const Block& block, long j, Row
 // ---------------------------------------------------------------- which pixels
 
 // Drop what has no position or does not reach the box; return the output pixels that the rest needs on a side.
-long select(const Job& job, Group& group, const V& wide, const V& high) {
+long select(const Job& job, Group& group, V wide, V high) {
+    const Mask reaches = (group.column < double(job.box_nx)) & (group.row < double(job.box_ny)) &
+                         (group.column + wide > 0.0) & (group.row + high > 0.0) & (group.weight > 0.0);
+    group.weight = reaches ? group.weight : V{};
+    const V needed = reaches ? greatest(wide, high) : V{};
     double extent = 0;
-    for (int k = 0; k < kLanes; ++k) {
-        const double n = wide[k] > high[k] ? wide[k] : high[k];
-        const double x = group.column[k] - double(job.box_x0), y = group.row[k] - double(job.box_y0);
-        const bool reaches = (x < double(job.box_nx)) & (y < double(job.box_ny)) & (x + wide[k] > 0) &
-                             (y + high[k] > 0);
-        group.weight[k] = reaches ? group.weight[k] : 0.0;
-        extent = (group.weight[k] > 0) & (n > extent) ? n : extent;
-    }
-    return long(extent);
-}
-
-bool any_weight(Group& group, const float* weight, long n) {
-    bool any = false;
-    for (int k = 0; k < kLanes; ++k) {
-        group.weight[k] = k < n ? double(weight[k]) : 0.0;
-        any |= group.weight[k] > 0;
-    }
-    return any;
+    for (int k = 0; k < kLanes; ++k) extent = needed[k] > extent ? needed[k] : extent;
+    return extent > double(kLargest) ? kLargest + 1 : long(extent);
 }
 
 // ---------------------------------------------------------------- sums
@@ -156,7 +146,7 @@ void add(const Job& job, const Group& group, const float* shares, long n) {
     constexpr long kPlanes = kVariance ? 4 : 2;
     for (int k = 0; k < kLanes; ++k) {
         if (!(group.weight[k] > 0)) continue;
-        const long column = long(group.column[k]) - job.box_x0, row = long(group.row[k]) - job.box_y0;
+        const long column = long(group.column[k]), row = long(group.row[k]);
         const long r0 = row < 0 ? -row : 0, r1 = row + n > job.box_ny ? job.box_ny - row : n;
         const long c0 = column < 0 ? -column : 0, c1 = column + n > job.box_nx ? job.box_nx - column : n;
         for (long r = r0; r < r1; ++r) {
@@ -181,15 +171,15 @@ template <long kN>
 void add_inside(const Job& job, const Group& group, const float* shares) {
     for (int k = 0; k < kLanes; ++k) {
         if (!(group.weight[k] > 0)) continue;
-        const long column = long(group.column[k]) - job.box_x0, row = long(group.row[k]) - job.box_y0;
-        const float flux = group.flux[k];
+        const long column = long(group.column[k]), row = long(group.row[k]);
+        const Sums2 flux_and_one = {group.flux[k], 1};
 #pragma GCC unroll 8
         for (long r = 0; r < kN; ++r) {
             float* sums = job.sums + 2 * ((row + r) * job.box_nx + column);
 #pragma GCC unroll 8
             for (long c = 0; c < kN; ++c) {
                 const float w = shares[(r * kN + c) * kLanes + k];
-                const Sums2 part = {w * flux, w};
+                const Sums2 part = Sums2{w, w} * flux_and_one;
                 *reinterpret_cast<Sums2*>(sums + 2 * c) += part;
             }
         }
@@ -197,14 +187,9 @@ void add_inside(const Job& job, const Group& group, const float* shares) {
 }
 
 bool is_inside(const Job& job, const Group& group, long n) {
-    bool inside = true;
-    for (int k = 0; k < kLanes; ++k) {
-        const double x = group.column[k] - double(job.box_x0), y = group.row[k] - double(job.box_y0);
-        const bool here = (x >= 0) & (y >= 0) & (x + double(n) <= double(job.box_nx)) &
-                          (y + double(n) <= double(job.box_ny));
-        inside &= here | !(group.weight[k] > 0);
-    }
-    return inside;
+    const Mask outside = (group.column < 0.0) | (group.row < 0.0) |
+                         (group.column > double(job.box_nx - n)) | (group.row > double(job.box_ny - n));
+    return !any(outside & (group.weight > 0.0));
 }
 
 void add_shares(const Job& job, const Group& group, const float* shares, long n) {
@@ -235,11 +220,11 @@ Corners corners_of(const Job& job, const RowPositions* const rows[3], long k) {
 }
 
 // Take the corners relative to the first output pixel; return how many output pixels they reach across.
-V make_local(V (&corner)[4], double* first) {
+V make_local(V (&corner)[4], V& first, double box_start) {
     const V low = least(least(corner[0], corner[1]), least(corner[2], corner[3]));
     const V high = greatest(greatest(corner[0], corner[1]), greatest(corner[2], corner[3]));
     const V pixel = floor(low + 0.5);
-    store(first, pixel);
+    first = pixel - box_start;
     for (V& value : corner) value = (value - pixel) + 0.5;
     return floor((high - pixel) + 0.5) + 1.0;
 }
@@ -326,11 +311,10 @@ __attribute__((noinline)) void square_shares(const Corners& corners, V columns, 
     shares_of(area, weight, kN, shares);
 }
 
-// Any number of output pixels on a side; false where memory is short.
-bool wide_shares(const Corners& corners, V columns, V weight, long n, float* shares, V* area) {
+// Any number of output pixels on a side.
+void wide_shares(const Corners& corners, V columns, V weight, long n, float* shares, V* area) {
     areas_below(corners, columns, int(n), area);
     shares_of(area, weight, int(n), shares);
-    return true;
 }
 
 // ---------------------------------------------------------------- turbo, point
@@ -362,8 +346,10 @@ struct Room {
 
     ~Room() { __builtin_free(heap); }
 
+    // False where that is too large, or memory is short.
     bool make_for(long wanted) {
         if (wanted <= n) return true;
+        if (wanted > kLargest) return false;
         __builtin_free(heap);
         const unsigned long n_cells = static_cast<unsigned long>(wanted) * static_cast<unsigned long>(wanted);
         heap = __builtin_malloc(64 + n_cells * (sizeof(V) + kLanes * sizeof(float)));
@@ -380,19 +366,19 @@ struct Room {
 
 bool square_group(const Job& job, Group& group, const RowPositions* const rows[3], long k, Room& room) {
     Corners corners = corners_of(job, rows, k);
-    const V wide = make_local(corners.x, group.column), high = make_local(corners.y, group.row);
+    const V wide = make_local(corners.x, group.column, double(job.box_x0));
+    const V high = make_local(corners.y, group.row, double(job.box_y0));
     const long n = select(job, group, wide, high);
     if (n == 0) return true;
     if (!room.make_for(n)) return false;
-    const V weight = load(group.weight);
     switch (n) {
-        case 1: square_shares<1>(corners, wide, weight, room.shares); break;
-        case 2: square_shares<2>(corners, wide, weight, room.shares); break;
-        case 3: square_shares<3>(corners, wide, weight, room.shares); break;
-        case 4: square_shares<4>(corners, wide, weight, room.shares); break;
-        case 5: square_shares<5>(corners, wide, weight, room.shares); break;
-        case 6: square_shares<6>(corners, wide, weight, room.shares); break;
-        default: wide_shares(corners, wide, weight, n, room.shares, room.areas);
+        case 1: square_shares<1>(corners, wide, group.weight, room.shares); break;
+        case 2: square_shares<2>(corners, wide, group.weight, room.shares); break;
+        case 3: square_shares<3>(corners, wide, group.weight, room.shares); break;
+        case 4: square_shares<4>(corners, wide, group.weight, room.shares); break;
+        case 5: square_shares<5>(corners, wide, group.weight, room.shares); break;
+        case 6: square_shares<6>(corners, wide, group.weight, room.shares); break;
+        default: wide_shares(corners, wide, group.weight, n, room.shares, room.areas);
     }
     add_shares(job, group, room.shares, n);
     return true;
@@ -401,23 +387,23 @@ bool square_group(const Job& job, Group& group, const RowPositions* const rows[3
 bool turbo_group(const Job& job, Group& group, const RowPositions& row, long k, double side, Room& room) {
     const V low_x = load(row.x + k + 1) - 0.5 * side, low_y = load(row.y + k + 1) - 0.5 * side;
     const V column = floor(low_x + 0.5), line = floor(low_y + 0.5);
-    store(group.column, column);
-    store(group.row, line);
+    group.column = column - double(job.box_x0);
+    group.row = line - double(job.box_y0);
     const V x = (low_x - column) + 0.5, y = (low_y - line) + 0.5;
     const long n = select(job, group, floor(x + side) + 1.0, floor(y + side) + 1.0);
     if (n == 0) return true;
     if (!room.make_for(n)) return false;
-    turbo_shares(x, y, all(side), load(group.weight), n, room.shares);
+    turbo_shares(x, y, all(side), group.weight, n, room.shares);
     add_shares(job, group, room.shares, n);
     return true;
 }
 
 void point_group(const Job& job, Group& group, const RowPositions& row, long k) {
-    store(group.column, floor(load(row.x + k + 1) + 0.5));
-    store(group.row, floor(load(row.y + k + 1) + 0.5));
+    group.column = floor(load(row.x + k + 1) + 0.5) - double(job.box_x0);
+    group.row = floor(load(row.y + k + 1) + 0.5) - double(job.box_y0);
     if (select(job, group, all(1), all(1)) == 0) return;
     float shares[kLanes];
-    store(shares, load(group.weight));
+    store(shares, group.weight);
     add_shares(job, group, shares, 1);
 }
 
@@ -451,7 +437,8 @@ bool drizzle_row(const Job& job, const Block& block, long j, Buffers& buffers, R
     }
     Group group;
     for (long k = 0; k < block.n; k += kLanes) {
-        if (!any_weight(group, buffers.row.weight + k, block.n - k)) continue;
+        group.weight = load(buffers.row.weight + k);
+        if (!any(group.weight > 0.0)) continue;
         group.flux = buffers.row.flux + k;
         group.variance = buffers.row.variance + k;
         bool done = true;

@@ -48,7 +48,7 @@ struct Job {
 struct Routines {
     const char* name;
     long (*drizzle_scratch)();          // numbers needed
-    bool (*drizzle)(const Job&);       // false where memory is short
+    bool (*drizzle)(const Job&);       // false where an input pixel is too large
     long (*map_scratch)();
     void (*map_row)(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
     void (*normalise)(const float* sums, long n, float* science, float* weight, float* variance);

@@ -48,38 +48,68 @@ long count_run(const Cell& cell, const double* u, const double* v, long n) {
     return k;
 }
 
-// Add the shifts at u, v (nodes) to the positions.
-void add_shifts(const Table& table, const double* u, const double* v, long n, double* position) {
-    const long nx = table.n[0], ny = table.n[1];
+// The four corners of a cell, as factors of 1, u, v and u v within it.
+struct Patch {
+    double constant, along_u, along_v, along_both;
+};
+
+Patch patch_of(const Table& table, long i, long j) {
+    const long nx = table.n[0], i1 = i + 1 < nx ? i + 1 : i, j1 = j + 1 < table.n[1] ? j + 1 : j;
+    const double t00 = table.shifts[j * nx + i], t10 = table.shifts[j * nx + i1];
+    const double t01 = table.shifts[j1 * nx + i], t11 = table.shifts[j1 * nx + i1];
+    return {t00, t10 - t00, t01 - t00, (t11 - t10) - (t01 - t00)};
+}
+
+// Add the shifts at u, v (nodes) to positions: of one table to one, or of two tables with common nodes to both.
+template <int kTables>
+void add_shifts(const Table* tables, const double* u, const double* v, long n, double* const* positions) {
+    const long nx = tables->n[0], ny = tables->n[1];
     const double far = 1e300;
     for (long k = 0; k < n;) {
         const long i = cell_of(u[k], nx), j = cell_of(v[k], ny);
         // the last cell has the last node, too; so has the only one
         const Cell cell{double(i), double(j), i + 2 < nx ? i + 1.0 : far, j + 2 < ny ? j + 1.0 : far};
         const long n_run = count_run(cell, u + k, v + k, n - k);
-        const long i1 = i + 1 < nx ? i + 1 : i, j1 = j + 1 < ny ? j + 1 : j;
-        const double t00 = table.shifts[j * nx + i], t10 = table.shifts[j * nx + i1];
-        const double t01 = table.shifts[j1 * nx + i], t11 = table.shifts[j1 * nx + i1];
+        Patch patch[kTables];
+        for (int t = 0; t < kTables; ++t) patch[t] = patch_of(tables[t], i, j);
         for (long r = k; r < k + n_run; ++r) {
             const double fu = u[r] - double(i), fv = v[r] - double(j);
-            const double lower = t00 * (1 - fu) + t10 * fu, upper = t01 * (1 - fu) + t11 * fu;
-            position[r] += lower * (1 - fv) + upper * fv;
+            for (int t = 0; t < kTables; ++t) {
+                const Patch& p = patch[t];
+                positions[t][r] += (p.constant + p.along_u * fu) + (p.along_v + p.along_both * fu) * fv;
+            }
         }
         k += n_run;
     }
 }
 
-// Add the shifts of a pair of tables at x, y to a pair of positions; x, y and to may be the same.
-void add_pair(const Table tables[2], const double* x, const double* y, long n, double* to_x, double* to_y,
+bool share_nodes(const Table* tables) {
+    bool same = tables[0].shifts && tables[1].shifts;
+    for (int axis = 0; axis < 2; ++axis) {
+        same &= tables[0].n[axis] == tables[1].n[axis] && tables[0].crpix[axis] == tables[1].crpix[axis] &&
+                tables[0].crval[axis] == tables[1].crval[axis] && tables[0].cdelt[axis] == tables[1].cdelt[axis];
+    }
+    return same;
+}
+
+// Add the shifts of a pair of tables at x, y to a pair of positions; x, y and the positions may be the same.
+void add_pair(const Table* tables, const double* x, const double* y, long n, double* to_x, double* to_y,
               double* scratch) {
+    double* const to[2] = {to_x, to_y};
+    if (share_nodes(tables)) {
+        find_nodes(tables[0], 0, x, n, scratch);
+        find_nodes(tables[0], 1, y, n, scratch + kChunk);
+        return add_shifts<2>(tables, scratch, scratch + kChunk, n, to);
+    }
     double *u[2] = {scratch, scratch + 2 * kChunk}, *v[2] = {scratch + kChunk, scratch + 3 * kChunk};
     for (int axis = 0; axis < 2; ++axis) {
         if (!tables[axis].shifts) continue;
         find_nodes(tables[axis], 0, x, n, u[axis]);
         find_nodes(tables[axis], 1, y, n, v[axis]);
     }
-    if (tables[0].shifts) add_shifts(tables[0], u[0], v[0], n, to_x);
-    if (tables[1].shifts) add_shifts(tables[1], u[1], v[1], n, to_y);
+    for (int axis = 0; axis < 2; ++axis) {
+        if (tables[axis].shifts) add_shifts<1>(tables + axis, u[axis], v[axis], n, to + axis);
+    }
 }
 
 template <int kOrder>

@@ -6,7 +6,6 @@
 #include <nanobind/stl/string.h>
 
 #include <cstdint>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -100,7 +99,8 @@ Shape read_shape(const std::string& kernel) {
     throw std::invalid_argument("no kernel " + kernel);
 }
 
-void drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
+// False where an input pixel covers too many output pixels.
+bool drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
              std::optional<Positions> positions, long x0, long y0, long box_x0, long box_y0, Sums sums,
              const std::string& kernel, double pixfrac, double area_ratio, const std::string& instructions) {
     const Routines& routines = *find_routines(instructions);
@@ -115,7 +115,7 @@ void drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object
     nb::gil_scoped_release release;
     Scratch scratch(routines.drizzle_scratch());
     job.scratch = scratch.start;
-    if (!routines.drizzle(job)) throw std::bad_alloc();
+    return routines.drizzle(job);
 }
 
 void normalise(Sums sums, Plane science, Plane weight, std::optional<Plane> variance) {

@@ -30,6 +30,15 @@ static inline V floor(V values) {
     return rounded > values ? rounded - 1.0 : rounded;
 }
 
+// Comparisons give a mask of whole numbers, -1 where true.
+typedef long long Mask __attribute__((vector_size(KERNEL_BYTES)));
+
+static inline bool any(Mask mask) {
+    long long joined = 0;
+    for (int k = 0; k < kLanes; ++k) joined |= mask[k];
+    return joined != 0;
+}
+
 static inline long padded(long n) { return (n + 7) / 8 * 8 + 8; }
 
 }  // namespace mvmdb::KERNEL_ISA

@@ -20,7 +20,7 @@ def drizzle(
     pixfrac: float,
     area_ratio: float,
     instructions: str,
-) -> None: ...
+) -> bool: ...
 def normalise(
     sums: NDArray[np.float32],
     science: NDArray[np.float32],

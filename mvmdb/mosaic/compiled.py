@@ -92,7 +92,7 @@ def drizzle_rows(
     GridMismatchError
         The arrays differ in shape.
     MosaicError
-        The kernel was not compiled.
+        The kernel was not compiled, or an input pixel covers more than 256 output pixels on a side.
     ValueError
         An array is not of native float32 (positions: float64), the box is empty, or a parameter is
         out of range.
@@ -112,7 +112,7 @@ def drizzle_rows(
         (mapping, None) if isinstance(mapping, TanToTan) else (None, _checked_positions(mapping, rate.shape))
     )
     sums = np.zeros((*box.shape, 2 if variance is None else 4), dtype=np.float32)
-    compiled.drizzle(
+    is_done = compiled.drizzle(
         _with_rows(rate),
         _with_rows(weight),
         None if variance is None else _with_rows(variance),
@@ -127,6 +127,11 @@ def drizzle_rows(
         area_ratio,
         instructions,
     )
+    if not is_done:
+        raise MosaicError(
+            "an input pixel covers more than 256 output pixels on a side",
+            hint="Check the WCS of this input: its chip must lie on one side of the sky.",
+        )
     science_out, weight_out = (np.empty(box.shape, dtype=np.float32) for _ in range(2))
     variance_out = None if variance is None else np.empty(box.shape, dtype=np.float32)
     compiled.normalise(sums, science_out, weight_out, variance_out)
@@ -169,9 +174,7 @@ def _require_parameters(box: PixelBox, kernel: str, pixfrac: float, area_ratio: 
 
 def _require_image(image: Float32s, shape: tuple[int, ...]) -> None:
     if image.shape != shape or image.ndim != 2 or image.size == 0:
-        raise GridMismatchError(
-            f"rate has shape {shape}, another image {image.shape}: expected 2-D, not empty"
-        )
+        raise GridMismatchError(f"images of shapes {shape} and {image.shape}: expected one shape, 2-D")
     if image.dtype != np.float32 or not image.dtype.isnative:
         raise ValueError(f"images must be of native float32, not {image.dtype.str}")
 

@@ -36,7 +36,7 @@ class LookupTable:
         return shifts
 
     def _n_nodes(self, axis: int) -> int:
-        return self.shifts_pix.shape[1 - axis]
+        return int(self.shifts_pix.shape[1 - axis])
 
     def _node(self, position_pix: Floats, axis: int) -> tuple[NDArray[np.intp], Floats]:
         """Return the 0-based node before each position, and how far beyond it the position lies."""

@@ -12,7 +12,6 @@ void map_row(const Mapping&, double, double, long, double*, double*, double*);
 namespace {
 
 constexpr long kChunk = 512;
-constexpr long kProbe = 16;
 
 // Fractional node of each position, 0-based and held within the table.
 void find_nodes(const Table& table, int axis, const double* position, long n, double* node) {
@@ -31,55 +30,62 @@ long cell_of(double node, long n_nodes) {
     return cell < n_nodes - 2 ? cell : (n_nodes > 1 ? n_nodes - 2 : 0);
 }
 
+// A cell of tables with common nodes; the last cell of a row has the last node, too, and so has the only one.
+template <int kTables>
 struct Cell {
-    double u0, v0, u1, v1;
-    bool holds(double u, double v) const { return (u >= u0) & (u < u1) & (v >= v0) & (v < v1); }
-};
+    double u0 = 0, v0 = 0, width_u = 0, width_v = 0;  // none at first
+    // of every table, its four corners as factors of 1, u, v and u v within the cell
+    double constant[kTables] = {}, along_u[kTables] = {}, along_v[kTables] = {}, along_both[kTables] = {};
 
-// How many of the following positions lie in one cell of the table.
-long count_run(const Cell& cell, const double* u, const double* v, long n) {
-    long k = 1;
-    for (; k + kProbe <= n; k += kProbe) {
-        int outside = 0;
-        for (long i = 0; i < kProbe; ++i) outside |= !cell.holds(u[k + i], v[k + i]);
-        if (outside) break;
+    void move_to(const Table* tables, double u, double v) {
+        const long nx = tables->n[0], ny = tables->n[1], i = cell_of(u, nx), j = cell_of(v, ny);
+        const long i1 = i + 1 < nx ? i + 1 : i, j1 = j + 1 < ny ? j + 1 : j;
+        const double far = 1e300;
+        u0 = double(i);
+        v0 = double(j);
+        width_u = i + 2 < nx ? 1 : far;
+        width_v = j + 2 < ny ? 1 : far;
+        for (int t = 0; t < kTables; ++t) {
+            const float* shifts = tables[t].shifts;
+            const double t00 = shifts[j * nx + i], t10 = shifts[j * nx + i1];
+            const double t01 = shifts[j1 * nx + i], t11 = shifts[j1 * nx + i1];
+            constant[t] = t00;
+            along_u[t] = t10 - t00;
+            along_v[t] = t01 - t00;
+            along_both[t] = (t11 - t10) - (t01 - t00);
+        }
     }
-    while (k < n && cell.holds(u[k], v[k])) ++k;
-    return k;
-}
-
-// The four corners of a cell, as factors of 1, u, v and u v within it.
-struct Patch {
-    double constant, along_u, along_v, along_both;
+    bool holds(V du, V dv) const {
+        return !any((du < 0.0) | (du >= width_u) | (dv < 0.0) | (dv >= width_v));
+    }
+    template <typename Number>
+    Number shift(int t, Number du, Number dv) const {
+        return (constant[t] + along_u[t] * du) + (along_v[t] + along_both[t] * du) * dv;
+    }
 };
-
-Patch patch_of(const Table& table, long i, long j) {
-    const long nx = table.n[0], i1 = i + 1 < nx ? i + 1 : i, j1 = j + 1 < table.n[1] ? j + 1 : j;
-    const double t00 = table.shifts[j * nx + i], t10 = table.shifts[j * nx + i1];
-    const double t01 = table.shifts[j1 * nx + i], t11 = table.shifts[j1 * nx + i1];
-    return {t00, t10 - t00, t01 - t00, (t11 - t10) - (t01 - t00)};
-}
 
 // Add the shifts at u, v (nodes) to positions: of one table to one, or of two tables with common nodes to both.
 template <int kTables>
 void add_shifts(const Table* tables, const double* u, const double* v, long n, double* const* positions) {
-    const long nx = tables->n[0], ny = tables->n[1];
-    const double far = 1e300;
-    for (long k = 0; k < n;) {
-        const long i = cell_of(u[k], nx), j = cell_of(v[k], ny);
-        // the last cell has the last node, too; so has the only one
-        const Cell cell{double(i), double(j), i + 2 < nx ? i + 1.0 : far, j + 2 < ny ? j + 1.0 : far};
-        const long n_run = count_run(cell, u + k, v + k, n - k);
-        Patch patch[kTables];
-        for (int t = 0; t < kTables; ++t) patch[t] = patch_of(tables[t], i, j);
-        for (long r = k; r < k + n_run; ++r) {
-            const double fu = u[r] - double(i), fv = v[r] - double(j);
-            for (int t = 0; t < kTables; ++t) {
-                const Patch& p = patch[t];
-                positions[t][r] += (p.constant + p.along_u * fu) + (p.along_v + p.along_both * fu) * fv;
-            }
+    Cell<kTables> cell;
+    for (long k = 0; k < n; k += kLanes) {
+        const V at_u = load(u + k), at_v = load(v + k);
+        bool holds = cell.holds(at_u - cell.u0, at_v - cell.v0);
+        if (!holds) {
+            cell.move_to(tables, u[k], v[k]);
+            holds = cell.holds(at_u - cell.u0, at_v - cell.v0);
         }
-        k += n_run;
+        if (holds) {
+            const V du = at_u - cell.u0, dv = at_v - cell.v0;
+            for (int t = 0; t < kTables; ++t)
+                store(positions[t] + k, load(positions[t] + k) + cell.shift(t, du, dv));
+            continue;
+        }
+        for (long lane = k; lane < k + kLanes; ++lane) {  // across an edge of the cell
+            cell.move_to(tables, u[lane], v[lane]);
+            for (int t = 0; t < kTables; ++t)
+                positions[t][lane] += cell.shift(t, u[lane] - cell.u0, v[lane] - cell.v0);
+        }
     }
 }
 

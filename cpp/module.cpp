@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernel.hpp"
+#include "layer.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -23,6 +24,13 @@ using Image = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
 using Positions = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using OutPositions = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Sums = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Rows = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
+using ContextRows = nb::ndarray<std::int32_t, nb::ndim<2>, nb::device::cpu>;
+using Weights = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Planes = nb::ndarray<const std::int32_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Numbers = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using OutNumbers = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Counts = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
 using Plane = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 // Zeros on a boundary of 64 bytes.
@@ -142,6 +150,34 @@ void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, co
     }
 }
 
+// Strip and frame are cut to the same pixels.
+void merge_frame(Rows science, Rows weight, ContextRows context, std::optional<Rows> variance, Image frame_science,
+                 Image frame_weight, std::optional<Image> frame_variance, unsigned bit) {
+    const StripPart strip{science.data(), weight.data(), context.data(), variance ? variance->data() : nullptr,
+                          long(science.stride(0)), long(science.shape(1)), long(science.shape(0))};
+    nb::gil_scoped_release release;
+    merge(strip, frame_science.data(), frame_weight.data(), frame_variance ? frame_variance->data() : nullptr,
+          long(frame_science.stride(0)), bit);
+}
+
+Tally tally_of(const Weights& weight, const Planes& context, const Numbers& times) {
+    return {weight.data(), context.data(), long(context.shape(0)), long(context.shape(2)), long(context.shape(1)),
+            times.data()};
+}
+
+void count(Weights weight, Planes context, Numbers times, Counts n_inputs, Counts bytes, Counts high_weight,
+           Counts high_time, OutNumbers row_weight, OutNumbers row_time) {
+    nb::gil_scoped_release release;
+    count_pixels(tally_of(weight, context, times), n_inputs.data(), bytes.data(), high_weight.data(),
+                 high_time.data(), row_weight.data(), row_time.data());
+}
+
+void count_low(Weights weight, Planes context, Numbers times, std::uint32_t of_weight, std::uint32_t of_time,
+               Counts low_weight, Counts low_time) {
+    nb::gil_scoped_release release;
+    count_low_halves(tally_of(weight, context, times), of_weight, of_time, low_weight.data(), low_time.data());
+}
+
 nb::list instruction_sets() {
     nb::list names;
     for (const char* name : {"avx512", "avx2", "generic"}) {
@@ -164,5 +200,13 @@ NB_MODULE(_kernel, module) {
                "variance"_a.noconvert().none());
     module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
                "instructions"_a);
+    module.def("merge_frame", &merge_frame, "science"_a.noconvert(), "weight"_a.noconvert(), "context"_a.noconvert(),
+               "variance"_a.noconvert().none(), "frame_science"_a.noconvert(), "frame_weight"_a.noconvert(),
+               "frame_variance"_a.noconvert().none(), "bit"_a);
+    module.def("count", &count, "weight"_a.noconvert(), "context"_a.noconvert(), "times"_a.noconvert(),
+               "n_inputs"_a.noconvert(), "bytes"_a.noconvert(), "high_weight"_a.noconvert(),
+               "high_time"_a.noconvert(), "row_weight"_a.noconvert(), "row_time"_a.noconvert());
+    module.def("count_low", &count_low, "weight"_a.noconvert(), "context"_a.noconvert(), "times"_a.noconvert(),
+               "of_weight"_a, "of_time"_a, "low_weight"_a.noconvert(), "low_time"_a.noconvert());
     module.def("instruction_sets", &instruction_sets);
 }

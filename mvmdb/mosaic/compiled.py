@@ -103,7 +103,7 @@ def drizzle_rows(
     drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. Overlaps of
     less than 1e-10 of an input pixel are taken for the rounding they mostly are, and left out.
     """
-    compiled = _require_compiled()
+    compiled = require_compiled()
     _require_parameters(box, kernel, pixfrac, area_ratio)
     images = (rate, weight) if variance is None else (rate, weight, variance)
     for image in images:
@@ -151,11 +151,18 @@ def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> 
     if part.width < 1 or part.height < 1:
         raise ValueError(f"{part} holds no pixel")
     positions = np.empty((*part.shape, 2))
-    _require_compiled().map_pixels(mapping, part.x0, part.y0, positions, instructions)
+    require_compiled().map_pixels(mapping, part.x0, part.y0, positions, instructions)
     return positions
 
 
-def _require_compiled() -> ModuleType:
+def require_compiled() -> ModuleType:
+    """Return the compiled module.
+
+    Raises
+    ------
+    MosaicError
+        It is missing.
+    """
     if _kernel is None:
         raise MosaicError("the compiled drizzle kernel is missing", hint=_BUILD_HINT)
     return _kernel

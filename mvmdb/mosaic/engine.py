@@ -14,12 +14,12 @@ from itertools import count
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.compiled_frames import compiled_frames
-from mvmdb.mosaic.context import n_context_planes
+from mvmdb.mosaic.context import byte_times_s, n_context_planes
 from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.merge import Frame, Strip, empty_strip, finish, merge
 from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
-from mvmdb.mosaic.statistics import compute_input_statistics, compute_statistics
+from mvmdb.mosaic.statistics import empty_tally, input_statistics, summarise, tally_rows
 from mvmdb.records import (
     COMPILED_ENGINE,
     ENGINE,
@@ -120,20 +120,20 @@ def build_layer_image(
         finish(strip)
         return strip
 
-    is_observed = False
+    tally = empty_tally(len(arrays.context), shape[0])
+    times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
     for strip in _in_threads(draw, boxes, n_threads):
-        is_observed |= bool(strip.weight.any())
+        tally_rows(tally, strip.box.y0, strip.weight, strip.context, times_s)
         _store(strip, arrays)
-    if not is_observed:
+    if tally.n_observed == 0:
         raise EmptyLayerError(
             "no good pixel of any input reaches the layer",
             hint="Check the data quality bits that reject pixels, and the WCS of the inputs.",
         )
-    exptimes_s = [item.exptime_s for item in inputs]
     return LayerImage(
         arrays,
-        statistics=compute_statistics(arrays.weight, arrays.context, exptimes_s, skycell_n_pixels),
-        inputs=compute_input_statistics(arrays.context, len(inputs)),
+        statistics=summarise(tally, arrays.weight, arrays.context, times_s, skycell_n_pixels),
+        inputs=input_statistics(tally, len(inputs)),
     )
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.mosaic.blocks import row_blocks
-from mvmdb.mosaic.context import set_bit
+from mvmdb.mosaic.compiled import require_compiled
+from mvmdb.mosaic.context import PLANE_BITS, require_bits
 from mvmdb.mosaic.inputs import Float32s
 from mvmdb.sky.grid import PixelBox
 
@@ -53,34 +54,29 @@ def empty_strip(box: PixelBox, n_planes: int, *, with_variance: bool) -> Strip:
 
 
 def merge(strip: Strip, index: int, frame: Frame) -> None:
-    """Add a frame to a strip, in place: weighted mean, sum of weights, one context bit."""
+    """Add a frame to a strip, in place: weighted mean, sum of weights, one context bit.
+
+    Raises
+    ------
+    ContextOverflowError
+        The planes have no bit for this input.
+    """
     common = frame.box.intersection(strip.box)
     if common.n_pixels == 0:
         return
+    require_bits(strip.context, index + 1)
     source = common.shifted(-frame.box.x0, -frame.box.y0).slices
     target = common.shifted(-strip.box.x0, -strip.box.y0).slices
-    frame_science, frame_weight = frame.science[source], frame.weight[source]
-    science, weight = strip.science[target], strip.weight[target]
-    context = strip.context[:, *target]
-    for rows in row_blocks(*common.shape):
-        contributed = frame_weight[rows] > 0
-        set_bit(context[:, rows], index, contributed)
-        weight[rows] += frame_weight[rows]
-        share = np.zeros_like(frame_weight[rows])
-        np.divide(frame_weight[rows], weight[rows], out=share, where=contributed)
-        if frame.variance is not None and strip.variance is not None:
-            block = strip.variance[target][rows]
-            _merge_variance(block, frame.variance[source][rows], share, contributed)
-        share *= frame_science[rows] - science[rows]
-        science[rows] += share
-
-
-def _merge_variance(
-    variance: Float32s, added: Float32s, share: Float32s, contributed: NDArray[np.bool_]
-) -> None:
-    """Replace, in place, the variance of a mean by that of the mean with one more input."""
-    np.multiply(variance, (1 - share) ** 2, out=variance, where=contributed)
-    np.add(variance, added * share**2, out=variance, where=contributed)
+    require_compiled().merge_frame(
+        strip.science[target],
+        strip.weight[target],
+        strip.context[index // PLANE_BITS][target],
+        None if strip.variance is None else strip.variance[target],
+        frame.science[source],
+        frame.weight[source],
+        None if frame.variance is None else frame.variance[source],
+        index % PLANE_BITS,
+    )
 
 
 def finish(strip: Strip) -> None:

@@ -18,7 +18,7 @@ from mvmdb.mosaic.context import count_inputs, decode_context
 from mvmdb.mosaic.engine import build_layer_image
 from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.pixmap import PixelMapping
-from mvmdb.records import DrizzleParameters, LayerImage
+from mvmdb.records import COMPILED_ENGINE, REFERENCE_ENGINE, DrizzleParameters, LayerImage
 from tests.support.mappings import AffineMapping, overlap_areas
 from tests.support.shared_data import shared_data
 
@@ -27,6 +27,18 @@ Floats = NDArray[np.float64]
 SHAPE = (50, 60)
 CHIP = (18, 24)
 EXACT = DrizzleParameters(mapping_error_pix=0)
+
+
+class Choice:
+    """The engine that the tests of this module run on, one after the other."""
+
+    engine = COMPILED_ENGINE
+
+
+@pytest.fixture(params=[COMPILED_ENGINE, REFERENCE_ENGINE], scope="module", autouse=True)
+def engine(request: pytest.FixtureRequest) -> str:
+    Choice.engine = request.param
+    return Choice.engine
 
 
 def chip_input(
@@ -50,7 +62,9 @@ def chip_input(
 def build(
     inputs: list[EngineInput], *, shape: tuple[int, int] = SHAPE, parameters: DrizzleParameters = EXACT
 ) -> LayerImage:
-    return build_layer_image(shape, inputs, parameters=parameters, skycell_n_pixels=10**6)
+    return build_layer_image(
+        shape, inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6
+    )
 
 
 def scattered_inputs(n_inputs: int, seed: int) -> list[EngineInput]:
@@ -311,7 +325,7 @@ def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
         inputs = [chip_input(AffineMapping(), shape=chip)] * n_inputs
         tracemalloc.start()
         try:
-            build_layer_image(shape, inputs, parameters=EXACT, skycell_n_pixels=10**6)
+            build_layer_image(shape, inputs, engine=Choice.engine, parameters=EXACT, skycell_n_pixels=10**6)
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -353,14 +367,14 @@ def test_unsupported_parameters_are_refused(parameters: DrizzleParameters, words
         build(scattered_inputs(1, seed=2), parameters=parameters)
 
 
-def test_lost_weight_is_an_error() -> None:
+def test_a_folded_mapping_is_an_error() -> None:
     """A mapping that throws the middle of the chip far outside its edges."""
 
     def folded(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         return x + 10, y + 10 + 1e3 * ((np.abs(x - 12) < 3) & (np.abs(y - 9) < 3))
 
     item = EngineInput(np.ones(CHIP, np.float32), np.ones(CHIP, np.float32), folded, 1.0, 1.0)
-    with pytest.raises(MosaicError, match="of the weight") as caught:
+    with pytest.raises(MosaicError, match="of the weight|more than 256 output pixels") as caught:
         build([item])
     assert caught.value.hint is not None
 
@@ -401,7 +415,9 @@ def test_strips_and_threads_change_no_bit(with_error: bool) -> None:
     parameters = DrizzleParameters(error=with_error)
 
     def arrays(**how: int) -> list[bytes]:
-        layer = build_layer_image(shape, inputs, parameters=parameters, skycell_n_pixels=10**6, **how)
+        layer = build_layer_image(
+            shape, inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6, **how
+        )
         error = [] if layer.error is None else [layer.error]
         return [array.tobytes() for array in (layer.science, layer.weight, layer.context, *error)]
 
@@ -416,6 +432,7 @@ def test_progress_counts_every_input_of_every_strip() -> None:
     build_layer_image(
         SHAPE,
         scattered_inputs(3, seed=2),
+        engine=Choice.engine,
         parameters=EXACT,
         skycell_n_pixels=10**6,
         n_strip_rows=20,

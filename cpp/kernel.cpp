@@ -73,6 +73,11 @@ bool read_row(const Job& job, const Block& block, long j, const Row& to) {
     const float* weight = job.weight + j * job.weight_stride + block.start;
     const float area_ratio = float(job.area_ratio);
     int any = 0;
+    // rows lie too far apart for the processor to see them coming
+    for (long k = 0; j + 1 < job.ny && k < block.n; k += 16) {
+        __builtin_prefetch(rate + job.rate_stride + k);
+        __builtin_prefetch(weight + job.weight_stride + k);
+    }
     for (long k = 0; k < block.n; ++k) {
         const bool good = (weight[k] > 0) & is_finite(weight[k]) & is_finite(rate[k]);
         to.weight[k] = good ? weight[k] : 0.0f;
@@ -133,6 +138,7 @@ long select(const Job& job, Group& group, V wide, V high) {
                          (group.column + wide > 0.0) & (group.row + high > 0.0) & (group.weight > 0.0);
     group.weight = reaches ? group.weight : V{};
     const V needed = reaches ? greatest(wide, high) : V{};
+    if (!any(needed > 3.0)) return any(needed > 2.0) ? 3 : any(needed > 1.0) ? 2 : any(reaches) ? 1 : 0;
     double extent = 0;
     for (int k = 0; k < kLanes; ++k) extent = needed[k] > extent ? needed[k] : extent;
     return extent > double(kLargest) ? kLargest + 1 : long(extent);

@@ -2,6 +2,10 @@
 // another, so that the width changes no bit of the result.
 #pragma once
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace mvmdb::KERNEL_ISA {
 
 typedef double V __attribute__((vector_size(KERNEL_BYTES)));
@@ -34,9 +38,17 @@ static inline V floor(V values) {
 typedef long long Mask __attribute__((vector_size(KERNEL_BYTES)));
 
 static inline bool any(Mask mask) {
+#if defined(__AVX512DQ__)
+    return _mm512_movepi64_mask(__m512i(mask)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_pd(__m256d(mask)) != 0;
+#elif defined(__x86_64__)
+    return _mm_movemask_pd(__m128d(mask)) != 0;
+#else
     long long joined = 0;
     for (int k = 0; k < kLanes; ++k) joined |= mask[k];
     return joined != 0;
+#endif
 }
 
 static inline long padded(long n) { return (n + 7) / 8 * 8 + 8; }

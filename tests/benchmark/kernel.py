@@ -1,4 +1,4 @@
-"""Nanoseconds per input pixel of the compiled kernel and of ``drizzle``: ``python -m tests.benchmark.kernel``.
+"""Nanoseconds per input pixel of our kernel and of ``drizzle``: ``python -m tests.benchmark.kernel``.
 
 One ACS/WFC chip of full size, with SIP, NPOL and D2IM, from 0.05" to 0.04" pixels. Both sides take turns and
 processor time is compared, so that ratios hold on a busy machine. ``drizzle`` is given its pixmap ready made.
@@ -81,19 +81,23 @@ def _distortion(random: np.random.Generator, roll_deg: float, shape: tuple[int, 
 
 def drizzle_compiled(case: Case, kernel: str, pixfrac: float, instructions: str = "") -> None:
     """Drizzle with the kernel of this project, mapping included."""
-    drizzle_rows(
-        case.rate, case.weight, None, case.mapping, origin=(0, 0), box=case.box, kernel=kernel, pixfrac=pixfrac,
-        area_ratio=AREA_RATIO, instructions=instructions,
-    )  # fmt: skip
+    options = {"kernel": kernel, "pixfrac": pixfrac, "area_ratio": AREA_RATIO, "instructions": instructions}
+    drizzle_rows(case.rate, case.weight, None, case.mapping, origin=(0, 0), box=case.box, **options)
 
 
 def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:
     """Drizzle with the package, from its pixmap."""
     science, weight = (np.zeros(case.box.shape, dtype=np.float32) for _ in range(2))
     Drizzle(kernel, out_img=science, out_wht=weight, disable_ctx=True).add_image(
-        case.rate, exptime=1.0, pixmap=case.positions[1:-1, 1:-1] - (case.box.x0, case.box.y0), iscale=AREA_RATIO,
-        pixel_scale_ratio=sqrt(AREA_RATIO), weight_map=case.weight, pixfrac=pixfrac, in_units="cps",
-    )  # fmt: skip
+        case.rate,
+        exptime=1.0,
+        pixmap=case.positions[1:-1, 1:-1] - (case.box.x0, case.box.y0),
+        iscale=AREA_RATIO,
+        pixel_scale_ratio=sqrt(AREA_RATIO),
+        weight_map=case.weight,
+        pixfrac=pixfrac,
+        in_units="cps",
+    )
 
 
 def measure(actions: list[Callable[[], None]], n_pixels: int, n_rounds: int) -> list[float]:

@@ -150,6 +150,18 @@ void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, co
     }
 }
 
+using StoredScience = nb::ndarray<const std::uint32_t, nb::ndim<2>, nb::device::cpu>;
+using StoredFlags = nb::ndarray<const std::uint16_t, nb::ndim<2>, nb::device::cpu>;
+
+void decode_rows(StoredScience science, StoredFlags flags, float factor, float flux_scale, float sky, unsigned rejecting,
+                 float exptime, Plane rate, Plane weight) {
+    const StoredRows rows{science.data(), flags.data(), long(science.stride(0)), long(flags.stride(0)),
+                          long(science.shape(1)), long(science.shape(0)), factor, flux_scale, sky,
+                          std::uint16_t(rejecting), exptime};
+    nb::gil_scoped_release release;
+    decode(rows, rate.data(), weight.data());
+}
+
 // Strip and frame are cut to the same pixels.
 void merge_frame(Rows science, Rows weight, ContextRows context, std::optional<Rows> variance, Image frame_science,
                  Image frame_weight, std::optional<Image> frame_variance, unsigned bit) {
@@ -200,6 +212,8 @@ NB_MODULE(_kernel, module) {
                "variance"_a.noconvert().none());
     module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
                "instructions"_a);
+    module.def("decode_rows", &decode_rows, "science"_a.noconvert(), "flags"_a.noconvert(), "factor"_a, "flux_scale"_a,
+               "sky"_a, "rejecting"_a, "exptime"_a, "rate"_a.noconvert(), "weight"_a.noconvert());
     module.def("merge_frame", &merge_frame, "science"_a.noconvert(), "weight"_a.noconvert(), "context"_a.noconvert(),
                "variance"_a.noconvert().none(), "frame_science"_a.noconvert(), "frame_weight"_a.noconvert(),
                "frame_variance"_a.noconvert().none(), "bit"_a);

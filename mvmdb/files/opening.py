@@ -85,6 +85,10 @@ class StoredImage:
         """``(ny, nx)``."""
         return self.stored.shape
 
+    def is_plain(self, dtype: str) -> bool:
+        """Whether the image is stored as numbers of this type, unscaled."""
+        return self.stored.dtype == dtype and (self.factor, self.offset) == (1.0, 0.0)
+
     @property
     def is_integer(self) -> bool:
         """Whether the values are integers."""

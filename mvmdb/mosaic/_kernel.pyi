@@ -61,3 +61,14 @@ def count_low(
     low_weight: NDArray[np.int64],
     low_time: NDArray[np.int64],
 ) -> None: ...
+def decode_rows(
+    science: NDArray[np.uint32],
+    flags: NDArray[np.uint16],
+    factor: float,
+    flux_scale: float,
+    sky: float,
+    rejecting: int,
+    exptime: float,
+    rate: NDArray[np.float32],
+    weight: NDArray[np.float32],
+) -> None: ...

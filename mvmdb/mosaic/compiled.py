@@ -7,7 +7,9 @@ nor on rows that do not reach it: a layer cut into strips has the same bits as a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +138,48 @@ def drizzle_rows(
     variance_out = None if variance is None else np.empty(box.shape, dtype=np.float32)
     compiled.normalise(sums, science_out, weight_out, variance_out)
     return science_out, weight_out, variance_out
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How stored pixels become rates and weights."""
+
+    factor: float
+    """Of the stored numbers, to electrons per second."""
+    flux_scale: float
+    sky_e_per_s: float
+    """Subtracted from the scaled rate."""
+    rejecting_bits: int
+    """A pixel with any of these DQ bits is masked."""
+    exptime_s: float
+
+
+def decode_rows(science: NDArray[Any], dq: NDArray[Any], decoding: Decoding) -> tuple[Float32s, Float32s]:
+    """Return rates and weights of pixels as they stand in a file, both 0 where masked or no number.
+
+    Parameters
+    ----------
+    science, dq
+        ``(ny, nx)``, big-endian float32 and int16; the pixels of a row side by side.
+
+    Raises
+    ------
+    MosaicError
+        The module was not compiled.
+    """
+    rate, weight = (np.empty(science.shape, dtype=np.float32) for _ in range(2))
+    require_compiled().decode_rows(
+        science.view(np.uint32),
+        dq.view(np.uint16),
+        decoding.factor,
+        decoding.flux_scale,
+        decoding.sky_e_per_s,
+        decoding.rejecting_bits,
+        decoding.exptime_s,
+        rate,
+        weight,
+    )
+    return rate, weight
 
 
 def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> Floats:

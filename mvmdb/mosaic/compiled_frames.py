@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from mvmdb.mosaic.compiled import drizzle_rows
 from mvmdb.mosaic.inputs import EngineInput, read_part
 from mvmdb.mosaic.merge import Frame
-from mvmdb.mosaic.pixmap import compute_pixmap
+from mvmdb.mosaic.pixmap import Reach, compute_pixmap
 from mvmdb.records import DrizzleParameters
 from mvmdb.sky.grid import PixelBox
 from mvmdb.sky.sphere import Floats
 from mvmdb.sky.tan_mapping import TanToTan
 
+_WINDOW_COLUMNS = 1024
+"""A rolled chip is cut into columns, so that little of it is looked at that does not reach a strip. A multiple of
+the 256 columns by which the kernel sums."""
+
 
 def compiled_frames(
-    item: EngineInput, part: PixelBox, box: PixelBox, parameters: DrizzleParameters
+    item: EngineInput, reach: Reach, box: PixelBox, parameters: DrizzleParameters
 ) -> Iterator[Frame]:
-    """Yield one frame: what a part of a chip gives to a box of the layer; none where nothing in it is good.
+    """Yield what each of the windows of a chip that reach a box of the layer gives to it, in order.
+
+    Notes
+    -----
+    Windows depend on the chip alone, and no pixel of a frame on its box: whatever strip of a layer is asked
+    for, its pixels are the same to the last bit.
 
     Raises
     ------
@@ -26,6 +35,19 @@ def compiled_frames(
     ValueError
         A weight is negative, or an error layer is wanted and the input has no error.
     """
+    n_y_pix, n_x_pix = item.shape
+    for x0 in range(0, n_x_pix, _WINDOW_COLUMNS):
+        window = PixelBox(x0, 0, min(x0 + _WINDOW_COLUMNS, n_x_pix), n_y_pix)
+        part = reach.part(box, within=window)
+        common = None if part is None else reach.box_of(part).intersection(box)
+        if part is not None and common is not None and common.n_pixels:
+            yield from _frames(item, part, common, parameters)
+
+
+def _frames(
+    item: EngineInput, part: PixelBox, box: PixelBox, parameters: DrizzleParameters
+) -> Iterator[Frame]:
+    """Yield one frame; none where nothing in the part is good."""
     read = read_part(item, part, with_variance=parameters.error)
     if not read.weight.any():
         return

@@ -169,8 +169,8 @@ def _in_threads(
             yield drawn.popleft().result()
 
 
-Frames = Callable[[EngineInput, PixelBox, PixelBox, DrizzleParameters], Iterable[Frame]]
-"""Drizzles a part of a chip onto a box of the layer."""
+Frames = Callable[[EngineInput, Reach, PixelBox, DrizzleParameters], Iterable[Frame]]
+"""Drizzles what of a chip reaches a box of the layer."""
 
 
 _FRAMES: Mapping[str, Frames] = {
@@ -180,13 +180,9 @@ _FRAMES: Mapping[str, Frames] = {
 
 
 def _add(strip: Strip, index: int, chip: _Chip, parameters: DrizzleParameters, frames: Frames) -> None:
-    if chip.reach is None:
-        return
-    part, box = chip.reach.part(strip.box), chip.reach.box.intersection(strip.box)
-    if part is None or box.n_pixels == 0:
-        return
-    for frame in frames(chip.item, part, box, parameters):
-        merge(strip, index, frame)
+    if chip.reach is not None:
+        for frame in frames(chip.item, chip.reach, strip.box, parameters):
+            merge(strip, index, frame)
 
 
 def _store(strip: Strip, arrays: LayerArrays) -> None:

@@ -111,10 +111,10 @@ class Reach:
     margin_pix: float
     """How far a pixel may reach beyond the corners of its cell, output pixels."""
 
-    def part(self, box: PixelBox) -> PixelBox | None:
+    def part(self, box: PixelBox, within: PixelBox | None = None) -> PixelBox | None:
         """Return the box of the input frame outside which no pixel reaches a box of the output frame.
 
-        None when nothing reaches it.
+        None when nothing reaches it. With ``within``, only that box of the input frame is looked at.
 
         Notes
         -----
@@ -123,17 +123,21 @@ class Reach:
         """
         x, y = self.nodes.x, self.nodes.y
         reached = _cells_reaching(self, box)
+        if within is not None:
+            reached &= ((x[1:] >= within.x0) & (x[:-1] < within.x1))[None, :]
+            reached &= ((y[1:] >= within.y0) & (y[:-1] < within.y1))[:, None]
         if not reached.any():
             return None
         columns, rows = np.flatnonzero(reached.any(axis=0)), np.flatnonzero(reached.any(axis=1))
-        return PixelBox(
+        found = PixelBox(
             int(x[columns[0]]), int(y[rows[0]]), int(x[columns[-1] + 1]) + 1, int(y[rows[-1] + 1]) + 1
         )
+        return found if within is None else found.intersection(within)
 
-    @property
-    def box(self) -> PixelBox:
-        """A box of the output frame that holds the whole input frame."""
-        positions = self.nodes.positions
+    def box_of(self, part: PixelBox) -> PixelBox:
+        """Return a box of the output frame that holds a part of the input frame."""
+        columns, rows = _around(self.nodes.x, part.x0, part.x1), _around(self.nodes.y, part.y0, part.y1)
+        positions = self.nodes.positions[rows, columns]
         low, high = positions.min(axis=(0, 1)), positions.max(axis=(0, 1))
         (x0, y0), (x1, y1) = np.floor(low - self.margin_pix), np.ceil(high + self.margin_pix) + 1
         return PixelBox(int(x0), int(y0), int(x1), int(y1))
@@ -163,6 +167,12 @@ def find_reach(mapping: PixelMapping, shape: tuple[int, int]) -> Reach | None:
     nodes = _Nodes(x, y, _require_finite(positions))
     margin_pix = 2 * largest_step_pix(nodes.positions, nodes.x, nodes.y) + _largest_bend_pix(nodes)
     return Reach(nodes, margin_pix)
+
+
+def _around(nodes: Pixels, start: int, stop: int) -> slice:
+    """Return the nodes from the last one not after the first pixel to the first one not before the last."""
+    first = int(np.searchsorted(nodes, start, side="right")) - 1
+    return slice(first, int(np.searchsorted(nodes, stop - 1)) + 1)
 
 
 def _cells_reaching(reach: Reach, box: PixelBox) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from drizzle.resample import Drizzle
 from mvmdb.errors import MosaicError
 from mvmdb.mosaic.inputs import EngineInput, Float32s, Part, read_part
 from mvmdb.mosaic.merge import Frame
-from mvmdb.mosaic.pixmap import Pixmap, compute_pixmap, largest_step_pix
+from mvmdb.mosaic.pixmap import Pixmap, Reach, compute_pixmap, largest_step_pix
 from mvmdb.records import DrizzleParameters
 from mvmdb.sky.grid import PixelBox
 
@@ -32,13 +32,13 @@ _WEIGHT_TOLERANCE = 1e-6
 
 
 def reference_frames(
-    item: EngineInput, part: PixelBox, _: PixelBox, parameters: DrizzleParameters
+    item: EngineInput, reach: Reach, box: PixelBox, parameters: DrizzleParameters
 ) -> Iterator[Frame]:
-    """Yield the frames of every window of a chip that holds some of a part of it, in order.
+    """Yield the frames of every window of a chip that reaches a box of the layer, in order.
 
     Notes
     -----
-    Windows and frames depend on the chip alone, not on the part: whatever strip of a layer is asked for,
+    Windows and frames depend on the chip alone, not on the box: whatever strip of a layer is asked for,
     its pixels are the same to the last bit.
 
     Raises
@@ -49,7 +49,7 @@ def reference_frames(
         A weight is negative, or an error layer is wanted and the input has no error.
     """
     for window in _windows(*item.shape):
-        if window.intersection(part).n_pixels:
+        if reach.part(box, within=window) is not None:
             frame = _drizzle_window(item, window, parameters)
             if frame is not None:
                 yield frame

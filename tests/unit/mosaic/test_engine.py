@@ -374,7 +374,7 @@ def test_a_folded_mapping_is_an_error() -> None:
         return x + 10, y + 10 + 1e3 * ((np.abs(x - 12) < 3) & (np.abs(y - 9) < 3))
 
     item = EngineInput(np.ones(CHIP, np.float32), np.ones(CHIP, np.float32), folded, 1.0, 1.0)
-    with pytest.raises(MosaicError, match="of the weight|more than 256 output pixels") as caught:
+    with pytest.raises(MosaicError, match=r"of the weight|more than 256 output pixels") as caught:
         build([item])
     assert caught.value.hint is not None
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from mvmdb.errors import ExposureFileError
+from mvmdb.mosaic.inputs import read_part
 from mvmdb.pipeline.prepare import Adjustment, engine_inputs, open_inputs, prepare_layer
 from mvmdb.records import InputStatistics, LayerPlan
+from mvmdb.sky.grid import PixelBox
 from tests.support.exposures import SyntheticExposure
 from tests.support.product_makers import make_input, make_plan
 
@@ -101,3 +104,24 @@ def test_a_file_that_has_changed_is_refused(tmp_path: Path) -> None:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_fast_way_to_read_gives_the_same_bits(tmp_path: Path) -> None:
+    path = SyntheticExposure(kind="acs_wfc").write(tmp_path)
+    rng = np.random.default_rng(8)
+    with fits.open(path, mode="update") as hdus:
+        shape = hdus["SCI", 1].shape
+        science = rng.normal(100, 30, shape).astype(np.float32)
+        science[3, 4], science[5, 6], science[7, 8] = np.nan, np.inf, -np.inf
+        hdus["SCI", 1].data = science
+        hdus["DQ", 1].data = rng.choice([0, 64, 4096, -32768, 16], shape).astype(np.int16)
+    item = make_input(0, file_path=str(path), file_sha256=_sha256(path))
+    plan = make_plan(inputs=(item,))
+    (chip,) = engine_inputs(plan, open_inputs(plan), (Adjustment(1.37, 40.0, 1),))
+    assert chip.read is not None
+    for box in (PixelBox(0, 0, shape[1], shape[0]), PixelBox(2, 1, 9, 11)):
+        fast = read_part(chip, box, with_variance=False)
+        plain = read_part(replace(chip, read=None), box, with_variance=False)
+        assert fast.rate.tobytes() == (plain.rate * (plain.weight > 0)).tobytes()
+        assert fast.weight.tobytes() == plain.weight.tobytes()
+    assert 0.3 < np.mean(plain.weight > 0) < 0.9

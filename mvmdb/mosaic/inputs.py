@@ -52,7 +52,7 @@ class EngineInput:
     """``(ny, nx)``, standard deviation of ``rate``; needed where an error layer is made. What is no number of
     at least 0 on a good pixel makes the error of the layer unknown there."""
     read: Callable[[PixelBox], tuple[Float32s, Float32s]] | None = None
-    """A faster way to read rate and weight of a box of the chip, both 0 where masked; else the same to the bit."""
+    """A faster way to read rate and weight of a box of the chip: both 0 where masked, else the same bits."""
 
     def __post_init__(self) -> None:
         if self.rate.shape != self.weight.shape or len(self.rate.shape) != 2 or min(self.rate.shape) < 2:

@@ -27,14 +27,12 @@ def upgrade() -> None:
         sa.Column(
             "authority",
             sa.Text(),
-            server_default=sa.text("'example.org'"),
             nullable=False,
             comment="Authority of the IVOA identifiers ivo://authority/mvmdb?...; yours, once it is registered",
         ),
         sa.Column(
             "obs_collection",
             sa.Text(),
-            server_default=sa.text("'HST-MVM'"),
             nullable=False,
             comment="Name of the collection that the products make up (ObsCore obs_collection)",
         ),
@@ -52,7 +50,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("only_row", name=op.f("publisher_only_one_row_check")),
         sa.CheckConstraint(
-            "authority ~ '^[A-Za-z0-9][A-Za-z0-9._~-]{2,}$'", name=op.f("publisher_authority_check")
+            "authority ~* '^[a-z0-9][a-z0-9._~-]{2,}$'", name=op.f("publisher_authority_check")
         ),
         sa.CheckConstraint(
             "(path_prefix is null) = (url_prefix is null)", name=op.f("publisher_prefixes_together_check")

@@ -15,7 +15,7 @@ begin atomic
     from regexp_match(datalink.id, '^ivo://[^/?#]+/mvmdb\?(product|exposure)/(.+)/([0-9]{1,9})$') as part
     where mvm.dataset_id(part[1], part[2], part[3]::integer) = datalink.id
   ),
-  product as (
+  product as not materialized (
     select
       p.product_id, p.product, p.revision, p.skycell, p.layer, p.state, p.file_path, p.file_size_bytes,
       p.file_state = 'in_place'
@@ -32,7 +32,7 @@ begin atomic
     from mvm.product as p
     where p.published_at is not null
   ),
-  exposure as (
+  exposure as not materialized (
     select
       e.exposure_id, e.rootname, e.revision, e.file_path,
       case when mvm.media_type(e.file_path) = 'application/fits' then e.file_size_bytes end as file_size_bytes

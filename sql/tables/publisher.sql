@@ -2,13 +2,13 @@
 
 create table mvm.publisher (
   only_row boolean default true not null,
-  authority text default 'example.org' not null,
-  obs_collection text default 'hst-mvm' not null,
+  authority text not null,
+  obs_collection text not null,
   path_prefix text,
   url_prefix text,
   constraint publisher_pkey primary key (only_row),
   constraint publisher_only_one_row_check check (only_row),
-  constraint publisher_authority_check check (authority ~ '^[a-za-z0-9][a-za-z0-9._~-]{2,}$'),
+  constraint publisher_authority_check check (authority ~* '^[a-z0-9][a-z0-9._~-]{2,}$'),
   constraint publisher_prefixes_together_check check ((path_prefix is null) = (url_prefix is null))
 );
 

@@ -26,20 +26,19 @@ select
   b.recipe_sha256,
   p.product_id,
   former.product_id as former_product_id
-from (
-  select
-    published.product, published.revision, published.skycell, published.layer, published.selection,
-    published.file_path, published.file_sha256, published.file_size_bytes, published.published_at,
-    published.build_id, published.product_id,
-    lag(published.product_id) over (
-      partition by published.skycell, published.layer, published.selection
-      order by published.published_at, published.product_id
-    ) as former_product_id
-  from mvm.product as published
-  where published.published_at is not null
-) as p
+from mvm.product as p
 join mvm.build as b on b.build_id = p.build_id
-left join mvm.product as former on former.product_id = p.former_product_id;
+left join lateral (
+  select before.product, before.revision, before.product_id
+  from mvm.product as before
+  where before.skycell = p.skycell
+    and before.layer = p.layer
+    and before.selection = p.selection
+    and (before.published_at, before.product_id) < (p.published_at, p.product_id)
+  order by before.published_at desc, before.product_id desc
+  limit 1
+) as former on true
+where p.published_at is not null;
 
 comment on view mvm.product_generation is 'Every revision of every product with the build that generated it and the revision before it';
 comment on column mvm.product_generation.product is 'File name';

@@ -20,13 +20,11 @@ publisher = Table(
     column(
         "authority",
         Text,
-        server_default=text("'example.org'"),
         comment="Authority of the IVOA identifiers ivo://authority/mvmdb?...; yours, once it is registered",
     ),
     column(
         "obs_collection",
         Text,
-        server_default=text("'HST-MVM'"),
         comment="Name of the collection that the products make up (ObsCore obs_collection)",
     ),
     column(
@@ -42,7 +40,7 @@ publisher = Table(
         comment="What stands in its place in their URLs; other files have file:// URLs",
     ),
     CheckConstraint("only_row", name="only_one_row"),
-    CheckConstraint("authority ~ '^[A-Za-z0-9][A-Za-z0-9._~-]{2,}$'", name="authority"),
+    CheckConstraint("authority ~* '^[a-z0-9][a-z0-9._~-]{2,}$'", name="authority"),
     CheckConstraint("(path_prefix is null) = (url_prefix is null)", name="prefixes_together"),
     comment="Under which names and addresses the products are published; one row, yours to change.",
 )

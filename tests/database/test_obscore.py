@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
+from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.schema import upgrade
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.sky.grid import skycell_grid
 from tests.database.test_status import INSIDE, LAYER, SKYCELL, publish, register
@@ -230,6 +232,29 @@ def test_bands_hold_the_pivot_wavelengths_of_real_headers(connection: Connection
         # PHOTBW is the rms width: a Gaussian is 2.35 of it wide at half maximum, a box 3.46.
         assert (shortest + longest) / 2 == pytest.approx(header["PHOTPLAM"], rel=0.01)
         assert 2.2 < (longest - shortest) / header["PHOTBW"] < 3.6
+
+
+def test_an_upgrade_keeps_the_publisher_and_bands_of_the_user(engine: Engine) -> None:
+    changes = (
+        "update mvm.publisher set authority = 'stsci.edu'",
+        "update mvm.filter_band set min_angstrom = 1 where filter = 'f160w'",
+        "insert into mvm.filter_band values ('wfpc2', 'pc', 'f1042m', 10000, 10500, 'mine')",
+        "delete from mvm.sql_object where identity = 'ivoa.obscore'",  # so that the schema is not current
+        "drop view ivoa.obscore",
+    )
+    with transaction(engine) as connection:
+        for change in changes:
+            connection.execute(text(change))
+    upgrade(engine)
+    with transaction(engine) as connection:
+        assert connection.execute(text("select authority from mvm.publisher")).scalars().all() == [
+            "stsci.edu"
+        ]
+        query = text("select max_m from mvm.filter_limits('wfpc2', 'pc', 'f1042m')")
+        assert connection.execute(query).scalar() == pytest.approx(1.05e-6)
+        shipped = text("select min_m from mvm.filter_limits('wfc3', 'ir', 'f160w')")
+        assert connection.execute(shipped).scalar() == pytest.approx(1.4e-6, rel=0.01)
+        assert obscore(connection) == []
 
 
 def test_every_layer_name_has_its_filter_in_the_third_place() -> None:

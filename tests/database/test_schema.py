@@ -107,6 +107,18 @@ def test_every_function_and_type_has_a_comment(connection: Connection) -> None:
     )
 
 
+def test_schema_of_the_standards_holds_our_objects_with_comments(connection: Connection) -> None:
+    query = """
+        select c.relname::text, obj_description(c.oid, 'pg_class')
+        from pg_class as c where c.relnamespace = 'ivoa'::regnamespace and c.relkind <> 'c'
+        union all
+        select p.proname::text, obj_description(p.oid, 'pg_proc')
+        from pg_proc as p where p.pronamespace = 'ivoa'::regnamespace"""
+    found = connection.execute(text(query)).all()
+    assert sorted(row[0] for row in found) == sorted(f.name for f in sql_files() if f.schema == "ivoa")
+    assert all(row[1] for row in found)
+
+
 def test_every_constraint_has_a_name_of_ours(connection: Connection) -> None:
     query = """
         select conname from pg_constraint

@@ -70,12 +70,17 @@ def ingest(
 
 
 def _summarise(results: list[IngestResult]) -> None:
-    noteworthy = [result for result in results if result.exclusion or result.message]
+    noteworthy = [
+        result for result in results if result.exclusion or result.message or result.withdrawn_skycells
+    ]
     for result in noteworthy:
         if result.message:
             talk.print(f"[red]{result.error}[/red] {result.message}", highlight=False)
-        else:
+        elif result.exclusion:
             talk.print(f"excluded {result.exposure}: {result.exclusion}", highlight=False)
+        if result.withdrawn_skycells:
+            skycells = ", ".join(result.withdrawn_skycells)
+            talk.print(f"withdrawn {result.exposure}: from the layers of {skycells}", highlight=False)
     counts = Counter(result.outcome for result in results)
     outcome = ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "no files"
     typer.echo(f"{len(results)} files: {outcome}")

@@ -16,6 +16,7 @@ from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
+from mvmdb.catalog.publication import LinkRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
@@ -249,6 +250,7 @@ OUTPUTS = (
     Output("product history", list[ProductRevisionRow]),
     Output("build list", list[BuildRow]),
     Output("product show", ProductShown),
+    Output("product links", list[LinkRow]),
 )
 
 COLUMNS_OF: dict[type, tuple[str, ...]] = {

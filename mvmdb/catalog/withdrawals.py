@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from mvmdb.catalog.exposures import find_exposure, list_skycells
+from mvmdb.catalog.exposures import find_exposure, list_skycells, lock_exposure
 from mvmdb.catalog.models import withdrawal
 from mvmdb.catalog.rows import columns_of, fetch
 from mvmdb.catalog.staleness import LayerStatusRow, Status, list_layer_statuses
@@ -80,6 +80,7 @@ def withdraw_exposure(
         It is withdrawn already.
     """
     find_exposure(connection, rootname)
+    lock_exposure(connection, rootname)
     places: list[str | None] = [*dict.fromkeys(str(skycell) for skycell in skycells)] or [None]
     known = {row.skycell for row in list_withdrawals(connection, rootname, in_force=True)}
     again = [place or "all layers" for place in places if place in known]
@@ -107,6 +108,7 @@ def restore_exposure(
     UnknownObjectError
         It is not withdrawn, or not from one of these skycells.
     """
+    lock_exposure(connection, rootname)
     table = withdrawal.c
     places = [str(skycell) for skycell in skycells]
     known = [row.skycell for row in list_withdrawals(connection, rootname, in_force=True)]

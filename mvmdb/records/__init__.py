@@ -34,6 +34,7 @@ from mvmdb.records.layers import (
     Weighting,
 )
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
+from mvmdb.records.provenance import Generation, ProductProvenance, Usage, WithdrawnInput
 
 __all__ = [
     "ENGINE",
@@ -50,6 +51,7 @@ __all__ = [
     "FootprintChunk",
     "FootprintRow",
     "FootprintStatistics",
+    "Generation",
     "InputStatistics",
     "Kernel",
     "LayerImage",
@@ -57,11 +59,14 @@ __all__ = [
     "LayerPlan",
     "LayerStatistics",
     "Preparation",
+    "ProductProvenance",
     "PublishedFile",
     "RejectedRow",
     "SkyDepth",
     "SkyMethod",
     "SkyZero",
+    "Usage",
     "Weighting",
+    "WithdrawnInput",
     "first_chips",
 ]

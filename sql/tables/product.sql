@@ -49,6 +49,7 @@ create table mvm.product (
 );
 
 create unique index product_current_idx on mvm.product (skycell, layer, selection) where state = 'current';
+create index product_history_idx on mvm.product (skycell, layer, selection, published_at);
 
 comment on table mvm.product is 'Files that builds published, every revision; a row is current only after its file is in place.';
 comment on column mvm.product.product_id is 'Number of this revision of this product';

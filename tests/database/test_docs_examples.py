@@ -336,6 +336,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("product show", "", [product]),
         ("product list", "with --at", ["--at", "2100-01-01"]),
         ("product history", "", [product]),
+        ("product links", "", [product]),
         ("exposure contributions", "", ["izsm11a5q"]),
         ("pixel", "", ["181.1186", "27.9537", "--box", "3"]),
         ("build list", "", []),

@@ -14,6 +14,7 @@ from mvmdb.catalog.models.exposures import (
     withdrawal,
 )
 from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
+from mvmdb.catalog.models.publication import filter_band, publisher
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "exclusion_rule",
     "exposure",
     "extent_revision",
+    "filter_band",
     "ingest_failure",
     "layer_scale",
     "metadata",
@@ -34,6 +36,7 @@ __all__ = [
     "product_input",
     "projection_cell",
     "projection_core",
+    "publisher",
     "ring",
     "sql_object",
     "tessellation",

@@ -240,6 +240,7 @@ product = Table(
         unique=True,
         postgresql_where=text("state = 'current'"),
     ),
+    Index("product_history_idx", "skycell", "layer", "selection", "published_at"),
     comment="Files that builds published, every revision; a row is current only after its file is in place.",
 )
 

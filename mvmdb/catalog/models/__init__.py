@@ -14,6 +14,7 @@ from mvmdb.catalog.models.exposures import (
     withdrawal,
 )
 from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
+from mvmdb.catalog.models.selections import selection, selection_exclusion
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "projection_cell",
     "projection_core",
     "ring",
+    "selection",
+    "selection_exclusion",
     "sql_object",
     "tessellation",
     "withdrawal",

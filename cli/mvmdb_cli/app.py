@@ -24,6 +24,7 @@ from mvmdb_cli import (
     parameters,
     pixel,
     preview,
+    selection,
     status,
     withdrawal,
 )
@@ -41,6 +42,7 @@ app.add_typer(database.app, name="db")
 app.command("ingest")(build.ingest)
 app.add_typer(footprint.app, name="footprint")
 build.layer_app.command("explain")(status.layer_explain)
+build.layer_app.command("epochs")(selection.layer_epochs)
 app.add_typer(build.layer_app, name="layer")
 app.command("status")(status.status)
 app.add_typer(parameters.parameters_app, name="parameters")
@@ -56,6 +58,7 @@ app.add_typer(ask.product_app, name="product")
 ask.product_app.command("history")(history.product_history)
 app.add_typer(history.build_app, name="build")
 app.add_typer(exclusion.exclusion_app, name="exclusion")
+app.add_typer(selection.selection_app, name="selection")
 app.command("provenance")(ask.provenance)
 app.command("pixel", context_settings=NEGATIVE_NUMBERS)(pixel.pixel)
 app.add_typer(maps.map_app, name="map")

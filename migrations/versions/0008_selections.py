@@ -9,7 +9,9 @@ branch_labels = None
 depends_on = None
 
 STATE = "staged (not yet in place), current, or superseded by a later revision"
-STATE_WITH_RETIRED = "staged (not yet in place), current, superseded by a later revision, or retired without one"
+STATE_WITH_RETIRED = (
+    "staged (not yet in place), current, superseded by a later revision, or retired without one"
+)
 
 KEEP_SELECTIONS = """
 create function mvm.keep_selection() returns trigger
@@ -78,7 +80,7 @@ def upgrade() -> None:
             "wcsname_pattern",
             sa.Text(),
             nullable=True,
-            comment="Takes exposures whose WCSNAME fits, without regard to case: * any text, ? one character; null for any",
+            comment="Takes exposures whose WCSNAME fits, in any case: * any text, ? a character; null for any",
         ),
         sa.Column(
             "min_exptime_s",
@@ -125,9 +127,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Number of the exclusion",
         ),
-        sa.Column(
-            "selection", sa.Text(), nullable=False, comment="Selection that does without the exposure"
-        ),
+        sa.Column("selection", sa.Text(), nullable=False, comment="Selection that does without the exposure"),
         sa.Column(
             "rootname", sa.Text(), nullable=False, comment="Root name of the exposure, all its revisions"
         ),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, DateTime, Float, ForeignKey, Identity, Index, Integer, Table, Text, func
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    func,
+)
 
 from mvmdb.catalog.models.base import column, metadata
 
@@ -27,7 +38,7 @@ selection = Table(
         "wcsname_pattern",
         Text,
         nullable=True,
-        comment="Takes exposures whose WCSNAME fits, without regard to case: * any text, ? one character; null for any",
+        comment="Takes exposures whose WCSNAME fits, in any case: * any text, ? a character; null for any",
     ),
     column(
         "min_exptime_s",

@@ -131,6 +131,11 @@ UNION_AREA = "select mvm.union_area_deg2(array[7, 8, 9])"
 QUESTIONS = {
     f"select * from mvm.skycell_extent('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layer_members('{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_members('{CROWDED}', 'early')": PLACEMENT,
+    f"select * from mvm.layer_inputs('{CROWDED}', 'wfc3_ir_f160w', 'early')": PLACEMENT,
+    f"select * from mvm.layer_statuses('{CROWDED}', 'early')": PLACEMENT,
+    f"select * from mvm.selection_cost('early', '{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_epochs('{CROWDED}', 'wfc3_ir_f160w')": PLACEMENT,
     f"select * from mvm.layer_depths('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layers('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layer_statuses('{CROWDED}')": PLACEMENT,

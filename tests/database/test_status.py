@@ -59,9 +59,10 @@ def publish(
     folder: Path,
     layer: LayerName = LAYER,
     choice: ParameterChoice = DEFAULT_CHOICE,
+    selection: str = "all",
 ) -> Path:
     """Publish a product of a layer as a build would, with a small file in the place of a mosaic."""
-    plan = plan_layer(connection, SKYCELL, layer, choice).plan
+    plan = plan_layer(connection, SKYCELL, layer, choice, selection).plan
     nothing = np.zeros((1, 1), dtype=np.float32)
     image = LayerImage(
         nothing,

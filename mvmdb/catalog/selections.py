@@ -40,11 +40,15 @@ class SelectionExclusion:
 
 
 @dataclass(frozen=True)
-class SelectionExclusionRow(SelectionExclusion):
-    """The same as it is stored, in ``mvm.selection_exclusion``."""
+class SelectionExclusionRow:
+    """An exclusion as it is stored, in ``mvm.selection_exclusion``."""
 
-    excluded_by: str = ""
-    excluded_at: datetime | None = None
+    rootname: str
+    skycell: str | None
+    layer: str | None
+    reason: str
+    excluded_by: str
+    excluded_at: datetime
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 -- Parameters and engine are those that are asked for; left out, those by which the product's own parameter set and
 -- overrides would be built today, and the engine that is registered.
 -- A rule of a selection that has changed is told beside the inputs that come and go with it.
--- requires: functions/layer_inputs, functions/skycell_extent, functions/recipe_parameters, functions/selection_rule
+-- requires: functions/layer_inputs, functions/skycell_extent, functions/recipe_parameters, functions/selection_changes
 create function mvm.layer_changes(
   skycell text, layer text, selection text default 'all', parameters jsonb default null, engine text default null
 )
@@ -33,14 +33,12 @@ begin atomic
     where exists (select from made)
   ),
   rule as (
-    select made.recipe -> 'selection_rule' as before, now.rule as after, s.changed_at
+    select c.before, c.after, c.since
     from made
-    cross join lateral (
-      select mvm.selection_rule(layer_changes.selection, layer_changes.skycell, layer_changes.layer) as rule
-      offset 0  -- once per product
-    ) as now
-    left join mvm.selection as s on s.selection = layer_changes.selection
-    where layer_changes.selection <> 'all' and made.recipe -> 'selection_rule' is distinct from now.rule
+    cross join lateral mvm.selection_changes(
+      layer_changes.selection, layer_changes.skycell, layer_changes.layer, made.recipe -> 'selection_rule'
+    ) as c
+    where layer_changes.selection <> 'all'
   )
   select
     case
@@ -60,7 +58,7 @@ begin atomic
         from mvm.withdrawal as x
         where x.rootname = coalesce(w.exposure, u.exposure) and x.skycell = lower(right(layer_changes.skycell, 11))
       ),
-      (select rule.changed_at from rule)
+      (select max(rule.since) from rule)
     ) as since
   from used as u
   full join wanted as w on w.exposure = u.exposure and w.chip = u.chip
@@ -71,20 +69,8 @@ begin atomic
   where not exists (select from wanted)
   having count(*) > 0
   union all
-  select
-    'selection_changed', null, null,
-    name.key || '=' || (rule.before ->> name.key), name.key || '=' || (rule.after ->> name.key), rule.changed_at
+  select 'selection_changed', null, null, rule.before, rule.after, rule.since
   from rule
-  cross join lateral (
-    select key from jsonb_object_keys(rule.before) as key
-    union
-    select key from jsonb_object_keys(rule.after) as key
-  ) as name
-  where rule.after is not null and rule.before -> name.key is distinct from rule.after -> name.key
-  union all
-  select 'selection_changed', null, null, coalesce(rule.before, '{}')::text, null, null
-  from rule
-  where rule.after is null
   union all
   select
     'extent_changed', null, null,

@@ -1,7 +1,7 @@
 -- How the layers of one skycell stand to their products, by index. What has a product is compared with what a build
 -- would do now; of a layer without one only the depth is looked up. Without a selection it tells the layers of all, and
 -- of the others those that have a product; with one, every layer in which that selection takes an exposure.
--- requires: functions/layer_members, functions/layer_changes
+-- requires: functions/layer_members, functions/selection_depth, functions/layer_changes
 create function mvm.layer_statuses(skycell text, selection text default null)
 returns table (
   skycell text, layer text, selection text, status text, reasons text[], product text, since timestamptz,
@@ -26,12 +26,10 @@ begin atomic
     join mvm.exposure as e on e.exposure_id = m.exposure_id
     group by m.layer::text, m.selection
     union all
-    select made.layer, made.selection, count(*), sum(m.exptime_s), min(e.standing_since)
+    select made.layer, made.selection, depth.n_exposures, depth.exptime_s, depth.since
     from made
-    cross join lateral mvm.layer_members(layer_statuses.skycell, made.selection) as m
-    join mvm.exposure as e on e.exposure_id = m.exposure_id
-    where layer_statuses.selection is null and made.selection <> 'all' and m.layer::text = made.layer
-    group by made.layer, made.selection
+    cross join lateral mvm.selection_depth(layer_statuses.skycell, made.layer, made.selection) as depth
+    where layer_statuses.selection is null and made.selection <> 'all'
   ),
   change as (
     select

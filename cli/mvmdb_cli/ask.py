@@ -38,7 +38,6 @@ product_app = typer.Typer(no_args_is_help=True, help="Products: the files that b
 
 LAYER_COLUMNS = {
     "layer": "layer",
-    "selection": "selection",
     "n_exposures": "exposures",
     "exptime_s:.0f": "exptime/s",
     "first_date": "first",

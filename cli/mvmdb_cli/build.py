@@ -101,9 +101,11 @@ def layer_list(
             headings = {"skycell": "skycell", "n_layers": "layers", "n_exposures": "exposures"}
             print_rows(list_skycells_with_layers(connection), headings, form=form, as_json=as_json)
             return
-        require_selection(connection, parse_selection(selection))
-        rows = list_layers(connection, SkycellName.parse(skycell), parse_selection(selection))
-    print_rows(rows, LAYER_COLUMNS, form=form, as_json=as_json)
+        name = parse_selection(selection)
+        require_selection(connection, name)
+        rows = list_layers(connection, SkycellName.parse(skycell), name)
+    columns = LAYER_COLUMNS if name == "all" else {"selection": "selection", **LAYER_COLUMNS}
+    print_rows(rows, columns, form=form, as_json=as_json)
 
 
 @layer_app.command("plan")

@@ -100,7 +100,7 @@ def test_every_function_and_type_has_a_comment(connection: Connection) -> None:
     n_functions = connection.execute(
         text("select count(*) from pg_proc where pronamespace = 'mvm'::regnamespace")
     ).scalar()
-    n_triggers = 7
+    n_triggers = 9
     assert (
         n_functions
         == sum((file.kind, file.schema) == ("function", "mvm") for file in sql_files()) + n_triggers

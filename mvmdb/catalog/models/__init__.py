@@ -15,6 +15,7 @@ from mvmdb.catalog.models.exposures import (
 )
 from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
 from mvmdb.catalog.models.publication import filter_band, publisher
+from mvmdb.catalog.models.selections import selection, selection_exclusion
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "projection_core",
     "publisher",
     "ring",
+    "selection",
+    "selection_exclusion",
     "sql_object",
     "tessellation",
     "withdrawal",

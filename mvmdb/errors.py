@@ -39,6 +39,10 @@ class ParameterError(InputError, ValueError):
     """A drizzle parameter is unknown, or has a value that it cannot have."""
 
 
+class SelectionError(InputError, ValueError):
+    """A selection asks for what cannot be, or is asked to change although it cannot."""
+
+
 class RegionError(InputError, ValueError):
     """A text is no region of the sky, or one that cannot be used."""
 

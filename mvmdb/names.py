@@ -19,6 +19,7 @@ _LAYER = re.compile(r"([a-z0-9]+)_([a-z0-9]+)_([a-z0-9-]+?)(_coarse)?")
 _PRODUCT = re.compile(
     r"hst_skycell-(p[0-9]{4}x[0-9]{2}y[0-9]{2})_([a-z0-9]+_[a-z0-9]+_[a-z0-9-]+)_(coarse-)?([a-z0-9]+)_(drz|drc)\.fits"
 )
+_SELECTION = re.compile(r"[a-z0-9]{1,32}")
 _ROOTNAME = re.compile(r"[a-z][a-z0-9]{8}")
 _OBSERVATION = re.compile(r"[a-z0-9][a-z0-9._:+-]{0,63}")
 
@@ -132,6 +133,23 @@ class ProductName:
 
     def __str__(self) -> str:
         return f"{self.stem}_{self.suffix}.fits"
+
+
+def parse_selection(text: str) -> str:
+    """Return the name of a selection; letters and digits alone, so that names of products stay unambiguous.
+
+    Raises
+    ------
+    NameFormatError
+        The text is no such name.
+    """
+    name = text.strip().lower()
+    if _SELECTION.fullmatch(name) is None:
+        raise NameFormatError(
+            f"{text!r} is not the name of a selection",
+            hint="up to 32 letters and digits, like early or epoch2",
+        )
+    return name
 
 
 def parse_rootname(text: str) -> str:

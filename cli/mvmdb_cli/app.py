@@ -24,6 +24,8 @@ from mvmdb_cli import (
     parameters,
     pixel,
     preview,
+    publication,
+    selection,
     status,
     withdrawal,
 )
@@ -41,6 +43,7 @@ app.add_typer(database.app, name="db")
 app.command("ingest")(build.ingest)
 app.add_typer(footprint.app, name="footprint")
 build.layer_app.command("explain")(status.layer_explain)
+build.layer_app.command("epochs")(selection.layer_epochs)
 app.add_typer(build.layer_app, name="layer")
 app.command("status")(status.status)
 app.add_typer(parameters.parameters_app, name="parameters")
@@ -54,8 +57,11 @@ app.add_typer(ask.exposure_app, name="exposure")
 ask.exposure_app.command("contributions")(history.exposure_contributions)
 app.add_typer(ask.product_app, name="product")
 ask.product_app.command("history")(history.product_history)
+ask.product_app.command("links")(publication.product_links)
+ask.product_app.command("provenance")(publication.product_provenance_document)
 app.add_typer(history.build_app, name="build")
 app.add_typer(exclusion.exclusion_app, name="exclusion")
+app.add_typer(selection.selection_app, name="selection")
 app.command("provenance")(ask.provenance)
 app.command("pixel", context_settings=NEGATIVE_NUMBERS)(pixel.pixel)
 app.add_typer(maps.map_app, name="map")

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
 from mvmdb.catalog.parameters import DEFAULT_SET
+from mvmdb.catalog.selections import SelectionCostRow, list_selection_costs, require_selection
 from mvmdb.errors import ExposureError, MosaicError
-from mvmdb.names import LayerName, SkycellName
+from mvmdb.names import LayerName, SkycellName, parse_selection
 from mvmdb.parameters import parse_overrides
 from mvmdb.pipeline.build import BuildOrder, BuildResult, build_layers, carry_out
 from mvmdb.pipeline.database import database_url
@@ -35,6 +36,7 @@ from mvmdb_cli.output import (
     staged_progress,
     talk,
 )
+from mvmdb_cli.selection import Selection, cost_in_words
 from mvmdb_cli.session import asking, opened
 
 layer_app = typer.Typer(no_args_is_help=True, help="Layers: one detector and filter of one skycell.")
@@ -81,12 +83,17 @@ def ingest(
 
 
 def _summarise(results: list[IngestResult]) -> None:
-    noteworthy = [result for result in results if result.exclusion or result.message]
+    noteworthy = [
+        result for result in results if result.exclusion or result.message or result.withdrawn_skycells
+    ]
     for result in noteworthy:
         if result.message:
             talk.print(f"[red]{result.error}[/red] {result.message}", highlight=False)
-        else:
+        elif result.exclusion:
             talk.print(f"excluded {result.exposure}: {result.exclusion}", highlight=False)
+        if result.withdrawn_skycells:
+            skycells = ", ".join(result.withdrawn_skycells)
+            talk.print(f"withdrawn {result.exposure}: from the layers of {skycells}", highlight=False)
     counts = Counter(result.outcome for result in results)
     outcome = ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "no files"
     typer.echo(f"{len(results)} files: {outcome}")
@@ -97,10 +104,11 @@ def layer_list(
     skycell: Annotated[
         str | None, typer.Argument(metavar="SKYCELL", help="Only of this skycell, like p1889x07y19.")
     ] = None,
+    selection: Selection = "all",
     as_json: Json = False,
     form: Form = Format.TABLE,
 ) -> None:
-    """List the layers of a skycell, or the skycells that have layers.
+    """List the layers of a skycell that a selection gives exposures to, or the skycells that have layers.
 
     Example: `mvmdb layer list p1889x07y19`
     """
@@ -109,8 +117,11 @@ def layer_list(
             headings = {"skycell": "skycell", "n_layers": "layers", "n_exposures": "exposures"}
             print_rows(list_skycells_with_layers(connection), headings, form=form, as_json=as_json)
             return
-        rows = list_layers(connection, SkycellName.parse(skycell))
-    print_rows(rows, LAYER_COLUMNS, form=form, as_json=as_json)
+        name = parse_selection(selection)
+        require_selection(connection, name)
+        rows = list_layers(connection, SkycellName.parse(skycell), name)
+    columns = LAYER_COLUMNS if name == "all" else {"selection": "selection", **LAYER_COLUMNS}
+    print_rows(rows, columns, form=form, as_json=as_json)
 
 
 @layer_app.command("plan")
@@ -119,28 +130,48 @@ def layer_plan(
     layer: Layer = None,
     parameter_set: ParameterSet = DEFAULT_SET,
     overrides: Overrides = [],  # noqa: B006
+    selection: Selection = "all",
     as_json: Json = False,
 ) -> None:
     """Show what a build would do: inputs in drizzle order, subarray, size, file; nothing is written.
+
+    Of another selection than all it also shows what that loses against all: exposures, seconds and sky.
 
     Example: `mvmdb layer plan p1889x07y19 wfc3_ir_f160w_coarse`
     """
     with opened() as (settings, engine), transaction(engine) as connection:
         choice = ParameterChoice(parameter_set, parse_overrides(overrides))
-        tasks = plan_skycell(connection, SkycellName.parse(skycell), _layers(layer), choice)
-    _print_plans(tasks, settings, as_json)
+        name = parse_selection(selection)
+        tasks = plan_skycell(connection, SkycellName.parse(skycell), _layers(layer), choice, name)
+        costs = _selection_costs(connection, tasks)
+    _print_plans(tasks, costs, settings, as_json)
 
 
-def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> None:
-    plans = [_plan_facts(task, settings.products_dir) for task in tasks]
+Costs = dict[tuple[str, str, str], SelectionCostRow]
+
+
+def _selection_costs(connection: Connection, tasks: list[LayerTask]) -> Costs:
+    """Return what other selections than all lose, by skycell, layer and selection."""
+    places = {(task.plan.skycell, task.plan.selection) for task in tasks if task.plan.selection != "all"}
+    return {
+        (row.skycell, row.layer, name): row
+        for skycell, name in places
+        for row in list_selection_costs(connection, name, skycell)
+    }
+
+
+def _print_plans(tasks: list[LayerTask], costs: Costs, settings: Settings, as_json: bool) -> None:
+    plans = [_plan_facts(task, costs, settings.products_dir) for task in tasks]
     if as_json:
         print_json(plans)
         return
     for task, facts in zip(tasks, plans, strict=True):
-        hidden = ("inputs", "parameters", "extent", "without_file", "reasons")
+        hidden = ("inputs", "parameters", "extent", "without_file", "reasons", "selection_cost")
         shown = {name: value for name, value in facts.items() if name not in hidden}
         if task.plan.rootnames_without_file:
             shown["without_file"] = f"{len(task.plan.rootnames_without_file)} exposures, to be ingested first"
+        if facts["selection_cost"]:
+            shown["loses"] = cost_in_words(facts["selection_cost"])
         shown["excluded"] = ", ".join(f"{item.exposure} ({item.code})" for item in task.plan.excluded)
         print_facts(shown)
         headings = {
@@ -156,21 +187,23 @@ def _print_plans(tasks: list[LayerTask], settings: Settings, as_json: bool) -> N
         typer.echo()
 
 
-def _plan_facts(task: LayerTask, products_dir: Path) -> dict[str, Any]:
+def _plan_facts(task: LayerTask, costs: Costs, products_dir: Path) -> dict[str, Any]:
     plan = task.plan
+    path = str(products_dir / str(plan.skycell) / str(plan.product_name)) if plan.inputs else None
     return {
         "skycell": str(plan.skycell),
         "layer": str(plan.layer),
         "selection": plan.selection,
+        "selection_cost": costs.get((str(plan.skycell), str(plan.layer), plan.selection)),
         "status": task.status,
         "reason": task.reason,
         "reasons": task.reasons,
         "product": str(plan.product_name),
-        "writes": str(products_dir / str(plan.skycell) / str(plan.product_name)),
+        "writes": path,
         "extent": plan.extent,
         "n_x_pix": plan.box.width,
         "n_y_pix": plan.box.height,
-        "output_gb": round(plan.output_bytes / 1e9, 3),
+        "output_gb": round(plan.output_bytes / 1e9, 3) if plan.inputs else 0.0,
         "n_inputs": len(plan.inputs),
         "excluded": plan.excluded,
         "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
@@ -199,6 +232,7 @@ def layer_build(
         bool,
         typer.Option("--stale", help="Build what is missing or stale, each product with its own parameters."),
     ] = False,
+    selection: Selection = "all",
     parameter_set: ParameterSet = DEFAULT_SET,
     overrides: Overrides = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="Build although nothing has changed.")] = False,
@@ -208,23 +242,36 @@ def layer_build(
 ) -> None:
     """Build one layer of a skycell, or all of them; a layer whose recipe has not changed is left alone.
 
+    The product of a layer that has lost its last exposure is retired. Products of different selections lie
+    side by side.
+
     Examples: `mvmdb layer build p1889x07y19`, `mvmdb layer build --stale`
     """
     with opened() as (settings, engine):
         if stale:
-            if force or overrides or parameter_set != DEFAULT_SET:
-                raise typer.BadParameter("--stale goes without --force, --parameters and --set")
+            if force or overrides or parameter_set != DEFAULT_SET or selection != "all":
+                raise typer.BadParameter("--stale goes without --force, --parameters, --set and --selection")
             wanted = _stale_tasks(engine, [SkycellName.parse(name) for name in names or []])
         else:
             choice = ParameterChoice(parameter_set, parse_overrides(overrides))
-            wanted = _named_tasks(engine, names or [], choice)
+            wanted = _named_tasks(engine, names or [], choice, parse_selection(selection))
         tasks = [task for task, _ in wanted]
         if dry_run:
-            _print_plans(tasks, settings, as_json)
+            with transaction(engine) as connection:
+                costs = _selection_costs(connection, tasks)
+            _print_plans(tasks, costs, settings, as_json)
             return
         url = database_url(settings)
         orders = [
-            BuildOrder(url, settings.products_dir, task.plan.skycell, task.plan.layer, choice, force)
+            BuildOrder(
+                url,
+                settings.products_dir,
+                task.plan.skycell,
+                task.plan.layer,
+                choice,
+                force,
+                task.plan.selection,
+            )
             for task, choice in wanted
         ]
         results = _build(orders, workers or settings.workers, quiet=as_json)
@@ -234,26 +281,24 @@ def layer_build(
 Wanted = list[tuple[LayerTask, ParameterChoice]]
 
 
-def _named_tasks(engine: Engine, names: list[str], choice: ParameterChoice) -> Wanted:
+def _named_tasks(engine: Engine, names: list[str], choice: ParameterChoice, selection: str) -> Wanted:
     if len(names) not in (1, 2):
         raise typer.BadParameter("name a skycell and, if you like, one layer of it; or use --stale")
     layers = [LayerName.parse(name) for name in names[1:]]
     with transaction(engine) as connection:
-        tasks = plan_skycell(connection, SkycellName.parse(names[0]), layers, choice)
+        tasks = plan_skycell(connection, SkycellName.parse(names[0]), layers, choice, selection)
     return [(task, choice) for task in tasks]
 
 
 def _stale_tasks(engine: Engine, skycells: list[SkycellName]) -> Wanted:
-    """Return the tasks of missing and stale layers; of some nothing is left to build from."""
+    """Return the tasks of missing and stale layers, of every selection that has products."""
     check_products(engine, skycells, thorough=False)
     wanted = []
     with transaction(engine) as connection:
         for row in list_unsettled(connection, skycells):
-            if row.n_exposures == 0:
-                talk.print(f"{row.layer} of {row.skycell} is left alone: it has no exposure any more")
-                continue
             names = SkycellName.parse(row.skycell), LayerName.parse(row.layer)
-            wanted.append((plan_layer(connection, *names, choice_of(row)), choice_of(row)))
+            task = plan_layer(connection, *names, choice_of(row), row.selection)
+            wanted.append((task, choice_of(row)))
     return wanted
 
 
@@ -268,7 +313,7 @@ def _build(orders: list[BuildOrder], workers: int, *, quiet: bool) -> list[Build
         for result in build_layers(orders, workers=workers):
             results.append(result)
             advance()
-    return sorted(results, key=lambda result: (result.skycell, result.layer))
+    return sorted(results, key=lambda result: (result.skycell, result.layer, result.selection))
 
 
 def _report(results: list[BuildResult], as_json: bool) -> None:
@@ -280,6 +325,8 @@ def _report(results: list[BuildResult], as_json: bool) -> None:
         "n_excluded": "left out",
         "file_path": "file",
     }
+    if any(result.selection != "all" for result in results):
+        headings = {"layer": "layer", "selection": "selection", **headings}
     if len({result.skycell for result in results}) > 1:
         headings = {"skycell": "skycell", **headings}
     print_rows(results, headings, as_json=as_json)

@@ -49,6 +49,7 @@ _BUILD_COLUMNS = {
     "duration_s:.1f": "time/s",
     "skycell": "skycell",
     "layer": "layer",
+    "selection": "selection",
     "outcome": "outcome",
     "revision": "revision",
     "host": "host",

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mvmdb.names import LayerName, SkycellName
+from mvmdb.names import LayerName, SkycellName, parse_selection
 from mvmdb.pipeline.preview import draw_pictures, skycell_products
 from mvmdb_cli.output import Json, print_json, progress
+from mvmdb_cli.selection import Selection
 from mvmdb_cli.session import asking
 
 Skycell = Annotated[str, typer.Argument(metavar="SKYCELL", help="A skycell, like p1889x07y19.")]
@@ -19,7 +20,13 @@ Layer = Annotated[
 Output = Annotated[Path, typer.Option(help="Directory of the pictures; made if it does not exist.")]
 
 
-def preview(skycell: Skycell, layer: Layer = None, output: Output = Path(), as_json: Json = False) -> None:
+def preview(
+    skycell: Skycell,
+    layer: Layer = None,
+    selection: Selection = "all",
+    output: Output = Path(),
+    as_json: Json = False,
+) -> None:
     """Draw the products of a skycell: a PNG of every layer, and one in colour.
 
     The pictures have AVM tags, so that Aladin, WorldWide Telescope and others can place them on the sky.
@@ -29,7 +36,9 @@ def preview(skycell: Skycell, layer: Layer = None, output: Output = Path(), as_j
     """
     wanted = LayerName.parse(layer) if layer else None
     with asking() as connection:
-        products = skycell_products(connection, SkycellName.parse(skycell), wanted)
+        products = skycell_products(
+            connection, SkycellName.parse(skycell), wanted, parse_selection(selection)
+        )
     with progress("draw", len(products) + 1, quiet=as_json) as advance:
         pictures = [advance() or picture for picture in draw_pictures(products, output)]
     if as_json:

@@ -7,15 +7,17 @@ from typing import Annotated
 import typer
 
 from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.selections import require_selection
 from mvmdb.catalog.staleness import (
     LayerStatusRow,
     list_layer_statuses,
     list_product_files,
     list_skycell_statuses,
 )
-from mvmdb.names import LayerName, SkycellName
+from mvmdb.names import LayerName, SkycellName, parse_selection
 from mvmdb.pipeline.staleness import LayerExplanation, check_products, explain_layer
 from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress
+from mvmdb_cli.selection import Selection
 from mvmdb_cli.session import asking, opened
 
 _SKYCELL_COLUMNS = {
@@ -28,6 +30,7 @@ _SKYCELL_COLUMNS = {
 }
 _LAYER_COLUMNS = {
     "layer": "layer",
+    "selection": "selection",
     "status": "status",
     "reasons": "reasons",
     "since": "since",
@@ -51,10 +54,16 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="First compare the hashes of the products' files.")
     ] = False,
+    selection: Annotated[
+        str | None,
+        typer.Option(help="With SKYCELL: only this selection, and also what it lacks."),
+    ] = None,
     as_json: Json = False,
     form: Form = Format.TABLE,
 ) -> None:
     """Tell which layers are missing, current or stale, and why: counts per skycell, or the layers of one.
+
+    Layers of the selection all are told whether they are built or not, those of others when they are.
 
     A product is stale when a build with its own parameter set and overrides would make other pixels, or
     when its file is lost or damaged.
@@ -62,6 +71,8 @@ def status(
     Example: `mvmdb status p1889x07y19`
     """
     names = [SkycellName.parse(skycell)] if skycell else []
+    if selection and not names:
+        raise typer.BadParameter("--selection goes with a skycell")
     with opened() as (_, engine):
         if check:
             with transaction(engine) as connection:
@@ -70,7 +81,9 @@ def status(
                 check_products(engine, names, thorough=True, on_product=advance)
         with transaction(engine) as connection:
             if names:
-                rows = list_layer_statuses(connection, names[0])
+                if selection:
+                    require_selection(connection, parse_selection(selection))
+                rows = list_layer_statuses(connection, names[0], selection and parse_selection(selection))
                 print_rows(rows, _LAYER_COLUMNS, form=form, as_json=as_json)
             else:
                 cells = list_skycell_statuses(connection)
@@ -80,6 +93,7 @@ def status(
 def layer_explain(
     skycell: Annotated[str, typer.Argument(metavar="SKYCELL", help="Like p1889x07y19.")],
     layer: Annotated[str, typer.Argument(metavar="LAYER", help="Like wfc3_ir_f160w_coarse.")],
+    selection: Selection = "all",
     as_json: Json = False,
 ) -> None:
     """Explain why a layer is stale: what has changed, since when, by which exposures, and what a build costs.
@@ -87,13 +101,16 @@ def layer_explain(
     Example: `mvmdb layer explain p1889x07y19 wfc3_ir_f160w_coarse`
     """
     with asking() as connection:
-        explanation = explain_layer(connection, SkycellName.parse(skycell), LayerName.parse(layer))
+        explanation = explain_layer(
+            connection, SkycellName.parse(skycell), LayerName.parse(layer), parse_selection(selection)
+        )
     if as_json:
         print_json(explanation)
         return
     print_facts(
         {
             "layer": f"{explanation.layer} of {explanation.skycell}",
+            "selection": explanation.selection,
             "status": explanation.status,
             "since": _since(explanation),
             "product": explanation.product,
@@ -111,7 +128,7 @@ def _since(row: LayerStatusRow) -> str | None:
 
 def _cost(row: LayerExplanation) -> str:
     if row.n_inputs == 0:
-        return "nothing is left to build it from"
+        return "no exposure is left; a build retires the product"
     missing = f"; {row.n_without_file} exposures to be ingested first" if row.n_without_file else ""
     size = f"{row.n_x_pix} x {row.n_y_pix} pixels"
     return f"{row.n_inputs} inputs, {size}, {row.output_gb:.3f} GB written{missing}"

@@ -28,6 +28,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change a
 _EFFECT_COLUMNS = {
     "skycell": "skycell",
     "layer": "layer",
+    "selection": "selection",
     "status_before": "before",
     "status": "now",
     "reasons": "reasons",

@@ -1,4 +1,4 @@
-"""What the models and the SQL files say about the objects of schema ``mvm``; no database is asked."""
+"""What the models and the SQL files say about the objects of our schemas; no database is asked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from mvmdb.catalog.models import SCHEMA, metadata
+from mvmdb.catalog.models import metadata
 from mvmdb.catalog.sqlfiles import Kind, SqlFile, packaged_directory, sql_files
 
 _COMMENT = re.compile(
-    r"comment on (view|column|function|type) mvm\.([\w.]+)(?:\([^)]*\))? is\s+'((?:[^']|'')*)'"
+    r"comment on (view|column|function|type) (?:mvm|ivoa)\.([\w.]+)(?:\([^)]*\))? is\s+'((?:[^']|'')*)'"
 )
 _SIGNATURE = re.compile(r"^create function (.*?)\s+language ", re.DOTALL | re.MULTILINE)
 
@@ -19,19 +19,31 @@ _SIGNATURE = re.compile(r"^create function (.*?)\s+language ", re.DOTALL | re.MU
 class View:
     """A view: its comment, and the comment of each column in their order."""
 
+    schema: str
     name: str
     comment: str
     columns: dict[str, str]
+
+    @property
+    def full_name(self) -> str:
+        """Schema and name."""
+        return f"{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True)
 class Function:
     """A function: how it is declared, its comment, and the remarks at the head of its file."""
 
+    schema: str
     name: str
     signature: str
     comment: str
     remarks: str
+
+    @property
+    def full_name(self) -> str:
+        """Schema and name."""
+        return f"{self.schema}.{self.name}"
 
 
 def views() -> list[View]:
@@ -69,14 +81,14 @@ def _files(kind: Kind) -> list[SqlFile]:
 def _view(file: SqlFile) -> View:
     comments = _comments(file.definition)
     columns = {name.partition(".")[2]: text for kind, name, text in comments if kind == "column"}
-    return View(file.name, _comment_on(file), columns)
+    return View(file.schema, file.name, _comment_on(file), columns)
 
 
 def _function(file: SqlFile) -> Function:
     match = _SIGNATURE.search(file.definition)
     if match is None:
-        raise ValueError(f"{file.key}: no 'create function {SCHEMA}. ... language'")
-    return Function(file.name, match.group(1), _comment_on(file), _remarks(file))
+        raise ValueError(f"{file.key}: no 'create function {file.schema}. ... language'")
+    return Function(file.schema, file.name, match.group(1), _comment_on(file), _remarks(file))
 
 
 def _comment_on(file: SqlFile) -> str:

@@ -16,6 +16,8 @@ from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
+from mvmdb.catalog.publication import LinkRow
+from mvmdb.catalog.selections import SelectionCostRow, SelectionExclusionRow, SelectionRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
@@ -24,6 +26,7 @@ from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
+from mvmdb.pipeline.selections import RemovedSelection, SelectionReport, SelectionShown, StoredEpoch
 from mvmdb.pipeline.staleness import LayerExplanation
 from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
 from mvmdb.sky.grid import PixelBox
@@ -128,6 +131,8 @@ class PlannedLayer:
     """Name of the layer."""
     selection: str
     """Rule of which exposures the layer takes; all = every one."""
+    selection_cost: SelectionCostRow | None
+    """What the selection loses against all exposures; null for all."""
     status: str
     """missing, stale or current."""
     reason: str
@@ -136,8 +141,8 @@ class PlannedLayer:
     """Why it is stale, as in `mvm.layer_status`, but for the parameters that the plan is asked for."""
     product: str
     """File name of the product."""
-    writes: str
-    """Path of the product."""
+    writes: str | None
+    """Path of the product; null where no exposure is left, so that a build retires the product."""
     extent: PixelBox
     """The common subarray in fine pixels of the skycell."""
     n_x_pix: int
@@ -223,6 +228,7 @@ OUTPUTS = (
     Output("layer list", list[SkycellRow], "without"),
     Output("layer plan", list[PlannedLayer]),
     Output("layer explain", LayerExplanation),
+    Output("layer epochs", list[StoredEpoch]),
     Output("layer build", list[BuildResult]),
     Output("layer build", list[PlannedLayer], "with --dry-run"),
     Output("parameters list", list[ParameterSetRow]),
@@ -232,6 +238,11 @@ OUTPUTS = (
     Output("skycell show", SkycellShown),
     Output("exclusion list", list[ExclusionRow]),
     Output("exclusion set", ExclusionChange),
+    Output("selection list", list[SelectionRow]),
+    Output("selection show", SelectionShown),
+    Output("selection add", SelectionReport),
+    Output("selection change", SelectionReport),
+    Output("selection remove", RemovedSelection),
     Output("exposure list", list[ExposureRow]),
     Output("exposure list", list[FailureRow], "with --failed"),
     Output("exposure show", ExposureShown),
@@ -249,6 +260,7 @@ OUTPUTS = (
     Output("product history", list[ProductRevisionRow]),
     Output("build list", list[BuildRow]),
     Output("product show", ProductShown),
+    Output("product links", list[LinkRow]),
 )
 
 COLUMNS_OF: dict[type, tuple[str, ...]] = {
@@ -275,6 +287,8 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
     RevisionRow: ("exposure",),
+    SelectionExclusionRow: ("selection_exclusion",),
+    SelectionRow: ("selection",),
     SkycellHit: ("skycell",),
     SkycellRow: ("layer_member",),
     WithdrawalRow: ("withdrawal",),

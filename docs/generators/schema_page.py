@@ -1,4 +1,4 @@
-"""``docs/schema.md``: views, functions and tables of schema ``mvm``, from their own comments."""
+"""``docs/schema.md``: views, functions and tables of our schemas, from their own comments."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .markdown import page, table
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _INTRODUCTION = """
-# The schema `mvm`
+# The schemas `mvm` and `ivoa`
 
 Ask the views and functions; they keep their names and columns. The tables below them hold what is stored.
 Units stand in the names: `_deg`, `_arcsec`, `_pix`, `_s` (seconds), `_mjd` (modified Julian date, UTC days).
 Pixels are 0-based with their centre at the integer, and boxes are half-open; only `crpix_x`, `crpix_y` count
-from 1, as in FITS. Positions are ICRS. Examples that run stand in [the how-to on SQL](howto/sql.md).
+from 1, as in FITS. Positions are ICRS. The objects of `ivoa` have the names and units of IVOA's standards.
+Examples that run stand in [the how-to on SQL](howto/sql.md).
 """
 
 
@@ -47,22 +48,22 @@ def _tables() -> list[Table]:
 
 
 def _contents(all_views: list[View], all_functions: list[Function], all_tables: list[Table]) -> str:
-    rows = [("view", view.name, view.comment) for view in all_views]
-    rows += [("function", function.name, function.comment) for function in all_functions]
-    rows += [("table", item.name, item.comment or "") for item in all_tables]
-    linked = [[kind, f"[`mvm.{name}`](#{kind}-mvm{name})", comment] for kind, name, comment in rows]
+    rows = [("view", view.full_name, view.comment) for view in all_views]
+    rows += [("function", function.full_name, function.comment) for function in all_functions]
+    rows += [("table", item.fullname, item.comment or "") for item in all_tables]
+    linked = [[kind, f"[`{name}`](#{kind}-{name.replace('.', '')})", comment] for kind, name, comment in rows]
     return table(["kind", "name", "what"], linked)
 
 
 def _view_section(view: View) -> str:
     columns = table(["column", "meaning"], [[f"`{name}`", text] for name, text in view.columns.items()])
-    return f"### View mvm.{view.name}\n\n{view.comment}.\n\n{columns}"
+    return f"### View {view.full_name}\n\n{view.comment}.\n\n{columns}"
 
 
 def _function_section(function: Function) -> str:
     return "\n\n".join(
         [
-            f"### Function mvm.{function.name}",
+            f"### Function {function.full_name}",
             f"{function.comment}.",
             f"```text\n{function.signature}\n```",
             function.remarks,

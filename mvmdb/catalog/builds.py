@@ -175,13 +175,25 @@ def publish_product(connection: Connection, build_id: str) -> None:
     _finish(connection, build_id, outcome="published")
 
 
+def retire_product(connection: Connection, skycell: str, layer: str, selection: str) -> None:
+    """Take the product of a layer out of the current ones although none takes its place; its row stays."""
+    current = update(product).where(
+        product.c.skycell == skycell,
+        product.c.layer == layer,
+        product.c.selection == selection,
+        product.c.state == "current",
+    )
+    connection.execute(current.values(state="retired", retired_at=func.clock_timestamp()))
+
+
 def list_replaced_files(connection: Connection, skycell: str, layer: str, selection: str) -> list[str]:
-    """Return files of superseded products that bear another name than the current one (drz against drc)."""
+    """Return files of former products that lie where no present one does (drz against drc, or retired)."""
     query = text(
         "select distinct s.file_path from mvm.product as s"
-        " join mvm.product as c on c.skycell = s.skycell and c.layer = s.layer and c.selection = s.selection"
         " where s.skycell = :skycell and s.layer = :layer and s.selection = :selection"
-        " and s.state = 'superseded' and c.state = 'current' and c.file_path <> s.file_path"
+        " and s.state in ('superseded', 'retired') and not exists ("
+        " select from mvm.product as c where c.skycell = s.skycell and c.layer = s.layer"
+        " and c.selection = s.selection and c.state in ('staged', 'current') and c.file_path = s.file_path)"
     )
     values = {"skycell": skycell, "layer": layer, "selection": selection}
     return list(connection.execute(query, values).scalars())

@@ -49,10 +49,10 @@ def list_exclusions(connection: Connection) -> list[ExclusionRow]:
 
 
 def list_layer_exclusions(
-    connection: Connection, skycell: SkycellName, layer: LayerName
+    connection: Connection, skycell: SkycellName, layer: LayerName, selection: str = "all"
 ) -> list[ExcludedExposure]:
-    """Return the exposures that a layer lacks because they are excluded, in order of time."""
-    function = func.mvm.layer_exclusions(str(skycell), str(layer))
+    """Return the exposures that a layer lacks: excluded, withdrawn or not selected; in order of time."""
+    function = func.mvm.layer_exclusions(str(skycell), str(layer), selection)
     return fetch(connection, ExcludedExposure, select_function(ExcludedExposure, function))
 
 

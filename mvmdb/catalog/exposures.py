@@ -95,9 +95,7 @@ def register_exposure(
     FLT). Triggers on ``mvm.exposure`` decide by rule whether findings exclude it, and place the footprint
     on the tangent planes.
     """
-    # A table of footprints being merged holds off until it is done: it may bring this root name.
-    connection.execute(text("lock table mvm.exposure in row exclusive mode"))
-    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(facts.rootname, 0))))
+    lock_exposure(connection, facts.rootname)
     connection.execute(delete(ingest_failure).where(ingest_failure.c.file_path == facts.file_path))
     known = connection.execute(
         select(exposure).where(exposure.c.rootname == facts.rootname).order_by(exposure.c.revision)
@@ -106,6 +104,13 @@ def register_exposure(
     if same is not None:
         return _register_again(connection, facts, same, exists)
     return _register_content(connection, facts, known)
+
+
+def lock_exposure(connection: Connection, rootname: str) -> None:
+    """Let one transaction at a time change what is known of an exposure; others wait for its end."""
+    # A table of footprints being merged holds off until it is done: it may bring this root name.
+    connection.execute(text("lock table mvm.exposure in row exclusive mode"))
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(rootname, 0))))
 
 
 def _register_again(

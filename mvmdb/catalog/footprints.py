@@ -37,9 +37,9 @@ class OverlapRow:
 
 
 def list_outlines(
-    connection: Connection, skycell: SkycellName, layer: LayerName | None = None
+    connection: Connection, skycell: SkycellName, layer: LayerName | None = None, selection: str = "all"
 ) -> list[ChipOutline]:
-    """Return the chips that reach a skycell, or those of one of its layers, in order of time.
+    """Return the chips that reach a skycell, or those that a selection takes of a layer, in order of time.
 
     Raises
     ------
@@ -51,9 +51,10 @@ def list_outlines(
     query = text(
         "select exposure, chip, instrument, detector, filter, exptime_s, start_mjd,"
         " ST_AsBinary(ST_ExteriorRing(shape), 'NDR') as outline"
-        " from mvm.skycell_footprints(:skycell, :layer)"
+        " from mvm.skycell_footprints(:skycell, :layer, :selection)"
     )
-    rows = connection.execute(query, {"skycell": str(skycell), "layer": layer and str(layer)}).all()
+    values = {"skycell": str(skycell), "layer": layer and str(layer), "selection": selection}
+    rows = connection.execute(query, values).all()
     if not rows:
         _explain_absence(connection, skycell, layer)
     return [_chip_outline(row) for row in rows]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select, text
 
 from mvmdb.catalog.exclusions import list_layer_exclusions
 from mvmdb.catalog.rows import columns_of, fetch, select_function
+from mvmdb.catalog.selections import find_selection_rule, require_selection
 from mvmdb.errors import EmptyLayerError, UnknownObjectError
 from mvmdb.names import LayerName, ProductName, ProductSuffix, SkycellName
 from mvmdb.records import DrizzleParameters, LayerInput, LayerPlan
@@ -55,9 +56,20 @@ class SkycellRow:
     n_exposures: int
 
 
-def list_layers(connection: Connection, skycell: SkycellName) -> list[LayerRow]:
-    """Return the layers of a skycell, by name, with the file of each that has one."""
-    return fetch(connection, LayerRow, select_function(LayerRow, func.mvm.layers(str(skycell))))
+def list_layers(connection: Connection, skycell: SkycellName, selection: str = "all") -> list[LayerRow]:
+    """Return the layers of a skycell in which a selection takes exposures, with the files of those built."""
+    return fetch(connection, LayerRow, select_function(LayerRow, func.mvm.layers(str(skycell), selection)))
+
+
+def list_layer_names(connection: Connection, skycell: SkycellName, selection: str = "all") -> list[LayerName]:
+    """Return the layers of a skycell in which a selection takes exposures or has a product, by name."""
+    query = text(
+        "select m.layer::text from mvm.layer_members(:skycell, :selection) as m"
+        " union select p.layer from mvm.product as p"
+        " where p.skycell = :skycell and p.selection = :selection and p.state = 'current' order by 1"
+    )
+    values = {"skycell": str(skycell), "selection": selection}
+    return [LayerName.parse(name) for name in connection.execute(query, values).scalars()]
 
 
 def list_deep_layers(
@@ -115,22 +127,21 @@ def find_plan(
     parameter_overrides: Mapping[str, Any] | None = None,
     engine: str,
 ) -> LayerPlan:
-    """Return what a build of a layer would do now.
+    """Return what a build of a layer would do now; without inputs where a product is all that is left of it.
 
     Raises
     ------
     EmptyLayerError
-        No exposure reaches the skycell.
+        No exposure reaches the skycell, or the selection takes none of the layer.
     UnknownObjectError
-        The skycell has no such layer.
+        The skycell has no such layer, or there is no such selection.
     """
-    extent = find_extent(connection, skycell)
     inputs = list_inputs(connection, skycell, layer, selection)
-    if not inputs:
-        known = ", ".join(row.layer for row in list_layers(connection, skycell))
-        raise UnknownObjectError(f"skycell {skycell} has no layer {layer}", hint=f"its layers are {known}")
-    suffix: ProductSuffix = "drc" if _holds_cte_corrected(connection, inputs) else "drz"
-    name = ProductName(skycell, layer, selection, suffix)
+    if inputs:
+        suffix: ProductSuffix = "drc" if _holds_cte_corrected(connection, inputs) else "drz"
+        name, extent = ProductName(skycell, layer, selection, suffix), find_extent(connection, skycell)
+    else:
+        name, extent = _find_left_over(connection, skycell, layer, selection)
     return LayerPlan(
         skycell,
         layer,
@@ -141,8 +152,33 @@ def find_plan(
         parameters,
         parameter_set,
         engine,
-        tuple(list_layer_exclusions(connection, skycell, layer)),
+        tuple(list_layer_exclusions(connection, skycell, layer, selection)),
         dict(parameter_overrides or {}),
+        find_selection_rule(connection, selection, skycell, layer),
+    )
+
+
+def _find_left_over(
+    connection: Connection, skycell: SkycellName, layer: LayerName, selection: str
+) -> tuple[ProductName, PixelBox]:
+    """Return name and extent of the product of a layer that has lost its last exposure."""
+    query = text(
+        "select product, x0, y0, x1, y1 from mvm.product where skycell = :skycell and layer = :layer"
+        " and selection = :selection and state = 'current'"
+    )
+    values = {"skycell": str(skycell), "layer": str(layer), "selection": selection}
+    row = connection.execute(query, values).one_or_none()
+    if row is not None:
+        return ProductName.parse(row.product), PixelBox(row.x0, row.y0, row.x1, row.y1)
+    find_extent(connection, skycell)
+    require_selection(connection, selection)
+    known = list_layer_names(connection, skycell)
+    if layer not in known:
+        names = ", ".join(map(str, known))
+        raise UnknownObjectError(f"skycell {skycell} has no layer {layer}", hint=f"its layers are {names}")
+    raise EmptyLayerError(
+        f"selection {selection} takes no exposure of {layer} in {skycell}",
+        hint=f"what it takes: mvmdb selection show {selection} --skycell {skycell}",
     )
 
 

@@ -41,6 +41,8 @@ from mvmdb.sky.tessellation import (
 
 EXTENSIONS = ("postgis", "btree_gist", "citext")
 FIRST_RING_SRID = 990000
+OTHER_SCHEMAS = ("ivoa",)
+"""Schemas whose names standards prescribe; they hold views and functions, tables all stand in ``mvm``."""
 UPGRADE_LOCK = 0x6D766D
 """Key of the advisory lock that lets one upgrade run at a time."""
 
@@ -102,7 +104,8 @@ def upgrade(engine: Engine) -> None:
         _create_extensions(engine)
     with transaction(engine) as connection:
         connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
-        connection.execute(text(f"create schema if not exists {SCHEMA}"))
+        for schema in (SCHEMA, *OTHER_SCHEMAS):
+            connection.execute(text(f"create schema if not exists {schema}"))
         _drop_objects(connection)
         command.upgrade(migration_config(connection), "head")
         _register_tessellation(connection)
@@ -176,13 +179,13 @@ def _create_objects(connection: Connection) -> None:
 def _identity(connection: Connection, file: SqlFile) -> str:
     """Return the name that ``drop`` needs: for a function with the types of its arguments."""
     if file.kind != "function":
-        return f"{SCHEMA}.{file.name}"
+        return f"{file.schema}.{file.name}"
     query = text(
         "select format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))"
         " from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
         " where n.nspname = :schema and p.proname = :name"
     )
-    return str(connection.execute(query, {"schema": SCHEMA, "name": file.name}).scalar_one())
+    return str(connection.execute(query, {"schema": file.schema, "name": file.name}).scalar_one())
 
 
 def _check_tessellation(connection: Connection) -> None:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 import mvmdb
+from mvmdb.errors import CatalogError
 
 Kind = Literal["view", "function", "data"]
 
 FOLDERS: Mapping[Kind, str] = {"view": "views", "function": "functions", "data": "data"}
 
 _REQUIRES = re.compile(r"^-- requires: *(.*)$", re.MULTILINE)
+_CREATES = re.compile(r"^(?:create (?:view|function)|insert into) (\w+)\.", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class SqlFile:
     """One replaceable object: the text that creates it and the objects that must stand before it."""
 
     kind: Kind
+    schema: str
     name: str
     definition: str
     requires: tuple[str, ...]
@@ -68,4 +71,12 @@ def _read(path: Path, kind: Kind) -> SqlFile:
     requires = tuple(
         name for line in _REQUIRES.findall(definition) for name in line.replace(",", " ").split()
     )
-    return SqlFile(kind, path.stem, definition, requires)
+    return SqlFile(kind, _schema(path, definition), path.stem, definition, requires)
+
+
+def _schema(path: Path, definition: str) -> str:
+    """Return the schema of what a file creates: that of its first object."""
+    match = _CREATES.search(definition)
+    if match is None:
+        raise CatalogError(f"{path}: creates no view or function of a named schema, and inserts no row")
+    return match.group(1)

@@ -84,11 +84,16 @@ class ProductFileRow:
 _STATUS = view("layer_status", LayerStatusRow)
 
 
-def list_layer_statuses(connection: Connection, skycell: SkycellName) -> list[LayerStatusRow]:
-    """Return how the layers of a skycell stand to their products, by name."""
-    return fetch(
-        connection, LayerStatusRow, select_function(LayerStatusRow, func.mvm.layer_statuses(str(skycell)))
-    )
+def list_layer_statuses(
+    connection: Connection, skycell: SkycellName, selection: str | None = None
+) -> list[LayerStatusRow]:
+    """Return how the layers of a skycell stand to their products, by name.
+
+    Without a selection: those of ``all``, and of the others those that have a product. With one: of this
+    selection every layer in which it takes an exposure.
+    """
+    function = func.mvm.layer_statuses(str(skycell), selection)
+    return fetch(connection, LayerStatusRow, select_function(LayerStatusRow, function))
 
 
 def list_all_layer_statuses(connection: Connection) -> list[LayerStatusRow]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from mvmdb.catalog.exposures import find_exposure, list_skycells
+from mvmdb.catalog.exposures import find_exposure, list_skycells, lock_exposure
 from mvmdb.catalog.models import withdrawal
 from mvmdb.catalog.rows import columns_of, fetch
 from mvmdb.catalog.staleness import LayerStatusRow, Status, list_layer_statuses
@@ -37,6 +37,8 @@ class WithdrawalEffect:
     """Name of the skycell."""
     layer: str
     """Name of the layer."""
+    selection: str
+    """Rule of which exposures the layer takes."""
     product: str | None
     """File name of its product; null where it has none."""
     status_before: Status | None
@@ -80,6 +82,7 @@ def withdraw_exposure(
         It is withdrawn already.
     """
     find_exposure(connection, rootname)
+    lock_exposure(connection, rootname)
     places: list[str | None] = [*dict.fromkeys(str(skycell) for skycell in skycells)] or [None]
     known = {row.skycell for row in list_withdrawals(connection, rootname, in_force=True)}
     again = [place or "all layers" for place in places if place in known]
@@ -107,6 +110,7 @@ def restore_exposure(
     UnknownObjectError
         It is not withdrawn, or not from one of these skycells.
     """
+    lock_exposure(connection, rootname)
     table = withdrawal.c
     places = [str(skycell) for skycell in skycells]
     known = [row.skycell for row in list_withdrawals(connection, rootname, in_force=True)]
@@ -146,7 +150,7 @@ def _reported(
     """Make a change and report how layers stood before and after it."""
     reached = {
         *list_skycells(connection, rootname),
-        *(skycell for skycell, _ in _shares(connection, rootname)),
+        *(skycell for skycell, *_ in _shares(connection, rootname)),
     }
     trial = connection.begin_nested()  # which skycells the exposure reaches once it is back
     change()
@@ -167,12 +171,12 @@ def _reported(
     return WithdrawalReport(rootname, withdrawals, effects, len(made_stale), n_pixels)
 
 
-_Key = tuple[str, str]
+_Key = tuple[str, str, str]
 
 
 def _standing(connection: Connection, skycells: Iterable[str]) -> dict[_Key, LayerStatusRow]:
     return {
-        (row.skycell, row.layer): row
+        (row.skycell, row.layer, row.selection): row
         for name in skycells
         for row in list_layer_statuses(connection, SkycellName.parse(name))
     }
@@ -201,11 +205,11 @@ def _effect(
 def _shares(connection: Connection, rootname: str) -> dict[_Key, int]:
     """Return how many pixels of each current product hold light of an exposure."""
     query = text(
-        "select p.skycell, p.layer, sum(i.n_pixels_contributed)::bigint as n_pixels"
+        "select p.skycell, p.layer, p.selection, sum(i.n_pixels_contributed)::bigint as n_pixels"
         " from mvm.exposure as e"
         " join mvm.product_input as i on i.exposure_id = e.exposure_id"
         " join mvm.product as p on p.product_id = i.product_id and p.state = 'current'"
-        " where e.rootname = :rootname group by p.skycell, p.layer"
+        " where e.rootname = :rootname group by p.skycell, p.layer, p.selection"
     )
     rows = connection.execute(query, {"rootname": rootname})
-    return {(row.skycell, row.layer): row.n_pixels for row in rows}
+    return {(row.skycell, row.layer, row.selection): row.n_pixels for row in rows}

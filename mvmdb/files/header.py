@@ -34,7 +34,7 @@ _PROPOSALS = "integer when there is one; else a list, MULTIPLE if too long"
 _SEEN = "pixels with positive WHT over all pixels of the full SkyCell"
 _OUTLINES = "pixels inside an outline over all pixels of the full SkyCell"
 _CHIPS = "each chip counts as one exposure"
-_LEFT_OUT = "by the rules of exclusion; listed below"
+_LEFT_OUT = "by exclusions and by MVMSELEC; listed below"
 _RECIPE = "equal values mean equal inputs, extent, parameters and engine"
 
 _FILTER_KEYWORDS = {"acs": ("FILTER1", "FILTER2"), "wfpc2": ("FILTNAM1", "FILTNAM2")}
@@ -230,6 +230,7 @@ def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
         HeaderCard("DRZSCALE", plan.grid.scale_arcsec, "drizzle: output pixel scale (arcsec)"),
         HeaderCard("MVMPARAM", plan.parameter_choice, "set of parameters, and what was changed"),
         HeaderCard("MVMSELEC", plan.selection, "rule that selected the exposures"),
+        HeaderCard("MVMSRULE", plan.selection_words, "what MVMSELEC asks for"),
         HeaderCard("MVMNEXCL", len(plan.excluded), "exposures the layer is built without", _LEFT_OUT),
         HeaderCard("MVMBUILD", stamp.build_id, "UUID of the build"),
         HeaderCard("MVMRECIP", plan.recipe_sha256()[:16], "recipe: start of its SHA-256", _RECIPE),

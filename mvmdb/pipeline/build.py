@@ -48,8 +48,9 @@ class BuildResult:
 
     skycell: str
     layer: str
+    selection: str
     outcome: str
-    """published, current (nothing to do) or failed."""
+    """published, current (nothing to do), retired (no exposure is left) or failed."""
     reason: str
     file_path: str | None = None
     n_inputs: int = 0
@@ -68,11 +69,12 @@ def build_layer(
     layer: LayerName,
     *,
     choice: ParameterChoice = DEFAULT_CHOICE,
+    selection: str = "all",
     force: bool = False,
     n_threads: int = 1,
     on_step: OnStep | None = None,
 ) -> BuildResult:
-    """Build one layer unless its product is current.
+    """Build one layer unless its product is current; retire the product of one that has no exposure any more.
 
     Parameters
     ----------
@@ -84,6 +86,8 @@ def build_layer(
         What to build.
     choice
         With which parameters.
+    selection
+        Of which exposures.
     force
         Build although nothing has changed.
     n_threads
@@ -101,13 +105,16 @@ def build_layer(
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
     recover(engine)
-    with builds.layer_lock(engine, str(skycell), str(layer), "all") as held:
+    with builds.layer_lock(engine, str(skycell), str(layer), selection) as held:
         if not held:
             raise ConflictError(f"another process builds {layer} of {skycell}", {})
-        _remove_replaced(engine, str(skycell), str(layer), "all")
+        _remove_replaced(engine, str(skycell), str(layer), selection)
         with transaction(engine) as connection:
-            task = plan_layer(connection, skycell, layer, choice)
-            outlines = list_outlines(connection, skycell, layer)
+            task = plan_layer(connection, skycell, layer, choice, selection)
+            outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []
+        if not task.plan.inputs:
+            retire_product(engine, str(skycell), str(layer), selection)
+            return _result(task, "retired", None)
         task = as_forced(task) if force else task
         if task.status == "current":
             return _result(
@@ -139,11 +146,12 @@ def require_files(plan: LayerPlan) -> None:
     )
 
 
-def _result(task: LayerTask, outcome: str, file_path: str) -> BuildResult:
+def _result(task: LayerTask, outcome: str, file_path: str | None) -> BuildResult:
     plan = task.plan
     return BuildResult(
         str(plan.skycell),
         str(plan.layer),
+        plan.selection,
         outcome,
         task.reason,
         file_path,
@@ -251,8 +259,18 @@ def _remove_leftovers(directory: Path, build_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
+def retire_product(engine: Engine, skycell: str, layer: str, selection: str) -> None:
+    """Take the product of a layer out of the current ones, and its file away; the caller holds the lock.
+
+    The rows go first: if this process dies between, the next build of the layer removes the file.
+    """
+    with transaction(engine) as connection:
+        builds.retire_product(connection, skycell, layer, selection)
+    _remove_replaced(engine, skycell, layer, selection)
+
+
 def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -> None:
-    """Remove what superseded products of a layer left under another name."""
+    """Remove what former products of a layer left under another name."""
     with transaction(engine) as connection:
         replaced = builds.list_replaced_files(connection, skycell, layer, selection)
     for path in replaced:
@@ -337,6 +355,7 @@ class BuildOrder:
     layer: LayerName
     choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
+    selection: str = "all"
     n_threads: int = 1
 
 
@@ -350,6 +369,7 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
             order.skycell,
             order.layer,
             choice=order.choice,
+            selection=order.selection,
             force=order.force,
             n_threads=order.n_threads,
             on_step=on_step,
@@ -358,6 +378,7 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
         return BuildResult(
             str(order.skycell),
             str(order.layer),
+            order.selection,
             "failed",
             str(error),
             error=type(error).__name__,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.exclusions import find_exclusion
 from mvmdb.catalog.exposures import FailureRow, record_failure, register_exposure
+from mvmdb.catalog.withdrawals import list_withdrawals
 from mvmdb.errors import ExposureError, UnknownObjectError
 from mvmdb.files.exposure import read_exposure
 from mvmdb.pipeline.parallel import run_parallel
@@ -34,7 +35,9 @@ class IngestResult:
     """new, unchanged, moved, revised, outranked, readable (dry run) or failed."""
     exposure: str | None = None
     exclusion: str | None = None
-    """Why the exposure will enter no layer: code and keyword."""
+    """Why the exposure will enter no layer: code and keyword, or withdrawn and the reason."""
+    withdrawn_skycells: list[str] = field(default_factory=list)
+    """Skycells from whose layers alone it is withdrawn."""
     error: str | None = None
     keyword: str | None = None
     message: str | None = None
@@ -106,14 +109,14 @@ def _register(engine: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
             record_failure(connection, read)
             return _refused(read)
         outcome = register_exposure(connection, read).value
-        return _accepted(read, outcome, find_exclusion(connection, read.findings))
+        return _accepted(connection, read, outcome)
 
 
 def _report(engine: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
     if isinstance(read, FailureRow):
         return _refused(read)
     with transaction(engine) as connection:
-        return _accepted(read, "readable", find_exclusion(connection, read.findings))
+        return _accepted(connection, read, "readable")
 
 
 def _refused(failure: FailureRow) -> IngestResult:
@@ -126,6 +129,13 @@ def _refused(failure: FailureRow) -> IngestResult:
     )
 
 
-def _accepted(facts: ExposureFacts, outcome: str, exclusion: Finding | None) -> IngestResult:
+def _accepted(connection: Connection, facts: ExposureFacts, outcome: str) -> IngestResult:
+    withdrawals = list_withdrawals(connection, facts.rootname, in_force=True)
+    everywhere = next((row for row in withdrawals if row.skycell is None), None)
+    if everywhere is not None:
+        exclusion: Finding | None = Finding("withdrawn", everywhere.reason)
+    else:
+        exclusion = find_exclusion(connection, facts.findings)
     because = f"{exclusion.code} ({exclusion.detail})" if exclusion else None
-    return IngestResult(facts.file_path, outcome, facts.rootname, because)
+    skycells = [row.skycell for row in withdrawals if row.skycell is not None]
+    return IngestResult(facts.file_path, outcome, facts.rootname, because, skycells)

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mvmdb.catalog.layers import find_extent, find_plan, list_layers
+from mvmdb.catalog.layers import find_extent, find_plan, list_layer_names
 from mvmdb.catalog.parameters import DEFAULT_SET, find_parameters
+from mvmdb.catalog.selections import require_selection
 from mvmdb.catalog.staleness import (
     LayerChangeRow,
     LayerStatusRow,
@@ -18,16 +19,19 @@ from mvmdb.catalog.staleness import (
     list_plan_changes,
     list_product_files,
 )
+from mvmdb.errors import EmptyLayerError
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.product_files import check_product_file
 from mvmdb.records import ENGINE, LayerPlan
 
 _WORDS = {
+    "layer_empty": "no exposure is left",
     "input_added": "input added",
     "input_removed": "input removed",
     "input_revised": "input revised",
     "extent_changed": "extent changed",
     "parameters_changed": "parameters changed",
+    "selection_changed": "selection changed",
     "engine_changed": "engine changed",
     "product_lost": "its file is gone",
     "product_damaged": "its file is damaged",
@@ -66,16 +70,22 @@ def choice_of(row: LayerStatusRow) -> ParameterChoice:
 
 
 def plan_layer(
-    connection: Connection, skycell: SkycellName, layer: LayerName, choice: ParameterChoice = DEFAULT_CHOICE
+    connection: Connection,
+    skycell: SkycellName,
+    layer: LayerName,
+    choice: ParameterChoice = DEFAULT_CHOICE,
+    selection: str = "all",
 ) -> LayerTask:
     """Return what a build of one layer would do now; what has become of its file is recorded.
+
+    A plan without inputs is that of a layer that has lost its last exposure: a build retires its product.
 
     Raises
     ------
     EmptyLayerError
-        No exposure reaches the skycell.
+        No exposure reaches the skycell, or the selection takes none of the layer.
     UnknownObjectError
-        The skycell has no such layer, or there is no such parameter set.
+        The skycell has no such layer, or there is no such parameter set or selection.
     ParameterError
         A parameter is unknown or has a value that is not allowed.
     """
@@ -83,8 +93,14 @@ def plan_layer(
         connection,
         skycell,
         layer,
+        selection=selection,
         parameters=find_parameters(
-            connection, skycell, layer, choice.parameter_set, overrides=choice.overrides
+            connection,
+            skycell,
+            layer,
+            choice.parameter_set,
+            selection=selection,
+            overrides=choice.overrides,
         ),
         parameter_set=choice.parameter_set,
         parameter_overrides=choice.overrides,
@@ -120,21 +136,25 @@ def plan_skycell(
     skycell: SkycellName,
     layers: Sequence[LayerName] = (),
     choice: ParameterChoice = DEFAULT_CHOICE,
+    selection: str = "all",
 ) -> list[LayerTask]:
-    """Return the tasks of some layers of a skycell, or of all of them.
+    """Return the tasks of some layers of a skycell, or of all in which the selection takes exposures.
 
     Raises
     ------
     EmptyLayerError
-        No exposure reaches the skycell.
+        No exposure reaches the skycell, or the selection takes none.
     UnknownObjectError
-        The skycell has no such layer, or there is no such parameter set.
+        The skycell has no such layer, or there is no such parameter set or selection.
     ParameterError
         A parameter is unknown or has a value that is not allowed.
     """
-    find_extent(connection, skycell)
-    wanted = layers or [LayerName.parse(row.layer) for row in list_layers(connection, skycell)]
-    return [plan_layer(connection, skycell, layer, choice) for layer in wanted]
+    require_selection(connection, selection)
+    wanted = layers or list_layer_names(connection, skycell, selection)
+    if not wanted:
+        find_extent(connection, skycell)
+        raise EmptyLayerError(f"selection {selection} takes no exposure of skycell {skycell}")
+    return [plan_layer(connection, skycell, layer, choice, selection) for layer in wanted]
 
 
 def as_forced(task: LayerTask) -> LayerTask:

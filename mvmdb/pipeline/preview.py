@@ -57,9 +57,9 @@ class Candidate:
 
 
 def skycell_products(
-    connection: Connection, skycell: SkycellName, layer: LayerName | None = None
+    connection: Connection, skycell: SkycellName, layer: LayerName | None = None, selection: str = "all"
 ) -> list[ProductRow]:
-    """Return the current products of a skycell, or the one of a layer.
+    """Return the current products of a skycell and one selection, or the one of a layer.
 
     Raises
     ------
@@ -67,10 +67,16 @@ def skycell_products(
         There is none.
     """
     products = list_products(connection, skycell=str(skycell))
-    found = [product for product in products if layer is None or product.layer == str(layer)]
+    found = [
+        product
+        for product in products
+        if product.selection == selection and (layer is None or product.layer == str(layer))
+    ]
     if not found:
         what = f"layer {layer} of {skycell}" if layer else f"skycell {skycell}"
         build = f"{skycell} {layer}" if layer else f"{skycell}"
+        if selection != "all":
+            what, build = f"{what}, selection {selection},", f"{build} --selection {selection}"
         raise UnknownObjectError(f"{what} has no product", hint=f"build it: mvmdb layer build {build}")
     return found
 
@@ -83,7 +89,7 @@ def draw_pictures(
     Parameters
     ----------
     products
-        Current products of one skycell.
+        Current products of one skycell and selection.
     directory
         Where the pictures go; made if it does not exist.
     keep_newer
@@ -201,8 +207,9 @@ def _tags(products: Sequence[ProductRow], colours: Sequence[str]) -> PictureTags
 
 
 def _draw_colour(shown: Sequence[ProductRow], directory: Path, *, keep_newer: bool) -> PictureFile:
-    skycell = shown[0].skycell
-    picture = directory / f"{skycell}_colour.png"
+    skycell, selection = shown[0].skycell, shown[0].selection
+    name = skycell if selection == "all" else f"{skycell}_{selection}"
+    picture = directory / f"{name}_colour.png"
     if not (keep_newer and _is_newer(picture, shown)):
         with ExitStack() as stack:
             arrays = [stack.enter_context(science_array(Path(product.file_path))) for product in shown]

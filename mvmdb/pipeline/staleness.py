@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.selections import require_selection
 from mvmdb.catalog.staleness import (
     LayerChangeRow,
     LayerStatusRow,
@@ -83,7 +84,9 @@ def list_unsettled(connection: Connection, skycells: Sequence[SkycellName] = ())
     return [row for row in rows if row.status != "current"]
 
 
-def explain_layer(connection: Connection, skycell: SkycellName, layer: LayerName) -> LayerExplanation:
+def explain_layer(
+    connection: Connection, skycell: SkycellName, layer: LayerName, selection: str = "all"
+) -> LayerExplanation:
     """Return how a layer stands to its product, and why.
 
     Raises
@@ -91,19 +94,22 @@ def explain_layer(connection: Connection, skycell: SkycellName, layer: LayerName
     UnknownObjectError
         The skycell has no such layer, or the product's parameter set is gone.
     """
-    for file in list_product_files(connection, skycell=str(skycell), layer=str(layer)):
+    columns = {"skycell": str(skycell), "layer": str(layer), "selection": selection}
+    for file in list_product_files(connection, **columns):
         check_product_file(connection, file, thorough=False)
-    rows = list_layer_statuses(connection, skycell)
+    rows = list_layer_statuses(connection, skycell, selection)
     row = next((row for row in rows if row.layer == str(layer)), None)
     if row is None:
         known = ", ".join(row.layer for row in rows) or "none"
-        raise UnknownObjectError(f"skycell {skycell} has no layer {layer}", hint=f"its layers are {known}")
-    changes = list_layer_changes(connection, skycell, layer)
+        require_selection(connection, selection)
+        what = f"layer {layer}" + (f" of selection {selection}" if selection != "all" else "")
+        raise UnknownObjectError(f"skycell {skycell} has no {what}", hint=f"its layers are {known}")
+    changes = list_layer_changes(connection, skycell, layer, selection)
     if row.n_exposures == 0:
         return LayerExplanation(
             **vars(row), changes=changes, n_inputs=0, n_x_pix=0, n_y_pix=0, output_gb=0.0, n_without_file=0
         )
-    plan = plan_layer(connection, skycell, layer, choice_of(row)).plan
+    plan = plan_layer(connection, skycell, layer, choice_of(row), selection).plan
     return LayerExplanation(
         **vars(row),
         changes=changes,

@@ -37,6 +37,7 @@ from mvmdb.records.layers import (
     Weighting,
 )
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
+from mvmdb.records.provenance import Generation, ProductProvenance, Usage, WithdrawnInput
 
 __all__ = [
     "COMPILED_ENGINE",
@@ -55,6 +56,7 @@ __all__ = [
     "FootprintChunk",
     "FootprintRow",
     "FootprintStatistics",
+    "Generation",
     "InputStatistics",
     "Kernel",
     "LayerArrays",
@@ -63,11 +65,14 @@ __all__ = [
     "LayerPlan",
     "LayerStatistics",
     "Preparation",
+    "ProductProvenance",
     "PublishedFile",
     "RejectedRow",
     "SkyDepth",
     "SkyMethod",
     "SkyZero",
+    "Usage",
     "Weighting",
+    "WithdrawnInput",
     "first_chips",
 ]

@@ -156,6 +156,17 @@ class LayerPlan:
     """What the layer is built without, in order of time; not in the recipe, for it makes no pixel."""
     parameter_overrides: Mapping[str, Any] = field(default_factory=dict)
     """Parameters that replace those of the set."""
+    selection_rule: Mapping[str, Any] | None = None
+    """What the selection asks for, as ``mvm.selection_rule`` answers; None for ``all``."""
+
+    @property
+    def selection_words(self) -> str | None:
+        """The rule in one line, like ``until 2012-01-01T00:00:00Z, without 2 exposures``; else None."""
+        if self.selection_rule is None:
+            return None
+        without = self.selection_rule.get("without", ())
+        words = [f"{name} {value}" for name, value in self.selection_rule.items() if name != "without"]
+        return ", ".join([*words, *([f"without {len(without)} exposures"] if without else [])]) or "none"
 
     @property
     def parameter_choice(self) -> str:
@@ -190,7 +201,10 @@ class LayerPlan:
 
     def recipe(self) -> dict[str, Any]:
         """Return everything that determines the pixels, in plain JSON types."""
+        # Products of ``all`` keep the recipe that they had before there were others.
+        rule = {} if self.selection_rule is None else {"selection_rule": dict(self.selection_rule)}
         return {
+            **rule,
             "skycell": str(self.skycell),
             "layer": str(self.layer),
             "selection": self.selection,

@@ -1,7 +1,8 @@
 -- What makes the product of a layer stale, row by row: what it was made of against what a build would take now.
 -- Parameters and engine are those that are asked for; left out, those by which the product's own parameter set and
 -- overrides would be built today, and the engine that is registered.
--- requires: functions/layer_inputs, functions/skycell_extent, functions/recipe_parameters
+-- A rule of a selection that has changed is told beside the inputs that come and go with it.
+-- requires: functions/layer_inputs, functions/skycell_extent, functions/recipe_parameters, functions/selection_changes
 create function mvm.layer_changes(
   skycell text, layer text, selection text default 'all', parameters jsonb default null, engine text default null
 )
@@ -30,6 +31,14 @@ begin atomic
     from mvm.layer_inputs(layer_changes.skycell, layer_changes.layer, layer_changes.selection) as i
     join mvm.exposure as e on e.exposure_id = i.exposure_id
     where exists (select from made)
+  ),
+  rule as (
+    select c.before, c.after, c.since
+    from made
+    cross join lateral mvm.selection_changes(
+      layer_changes.selection, layer_changes.skycell, layer_changes.layer, made.recipe -> 'selection_rule'
+    ) as c
+    where layer_changes.selection <> 'all'
   )
   select
     case
@@ -48,11 +57,20 @@ begin atomic
         select max(greatest(x.withdrawn_at, x.restored_at))
         from mvm.withdrawal as x
         where x.rootname = coalesce(w.exposure, u.exposure) and x.skycell = lower(right(layer_changes.skycell, 11))
-      )
+      ),
+      (select max(rule.since) from rule)
     ) as since
   from used as u
   full join wanted as w on w.exposure = u.exposure and w.chip = u.chip
   where w.file_sha256 is distinct from u.file_sha256
+  union all
+  select 'layer_empty', null, null, count(*) || ' chips', null, null
+  from used
+  where not exists (select from wanted)
+  having count(*) > 0
+  union all
+  select 'selection_changed', null, null, rule.before, rule.after, rule.since
+  from rule
   union all
   select
     'extent_changed', null, null,

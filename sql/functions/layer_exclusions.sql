@@ -1,6 +1,6 @@
--- The exposures that a layer would have but for an exclusion, or a withdrawal from its skycell.
--- requires: functions/skycell_key, functions/skycell_box, functions/sky_of_cell_pixel
-create function mvm.layer_exclusions(skycell text, layer text)
+-- The exposures that a layer would have but for an exclusion, a withdrawal from its skycell, or its selection.
+-- requires: functions/skycell_key, functions/skycell_box, functions/sky_of_cell_pixel, functions/layer_members
+create function mvm.layer_exclusions(skycell text, layer text, selection text default 'all')
 returns table (exposure text, code text, detail text, exptime_s double precision, start_mjd double precision)
 language sql stable parallel safe rows 10
 begin atomic
@@ -23,8 +23,28 @@ begin atomic
     and e.instrument = split_part(layer_exclusions.layer, '_', 1)::citext
     and e.detector = split_part(layer_exclusions.layer, '_', 2)::citext
     and e.filter = split_part(layer_exclusions.layer, '_', 3)::citext
-  order by e.start_mjd, e.rootname;
+  union all
+  select m.exposure, 'not_selected', coalesce(x.reason, 'by the rule of ' || layer_exclusions.selection), m.exptime_s, m.start_mjd
+  from mvm.layer_members(layer_exclusions.skycell) as m
+  left join lateral (
+    select x.reason
+    from mvm.selection_exclusion as x
+    where x.selection = layer_exclusions.selection
+      and x.rootname = m.exposure
+      and (x.skycell is null or x.skycell = m.skycell)
+      and (x.layer is null or x.layer = m.layer::text)
+    order by x.excluded_at
+    limit 1
+  ) as x on true
+  where layer_exclusions.selection <> 'all'
+    and m.layer = lower(layer_exclusions.layer)
+    and not exists (
+      select
+      from mvm.layer_members(layer_exclusions.skycell, layer_exclusions.selection) as taken
+      where taken.exposure_id = m.exposure_id and taken.layer = m.layer
+    )
+  order by 5, 1;
 end;
 
 comment on function mvm.layer_exclusions is
-  'Exposures of a layer''s detector and filter that reach its skycell and are excluded, with the reason, in order of time';
+  'Exposures of a layer''s detector and filter that reach its skycell and are left out, with the reason, in order of time; not_selected: by the selection';

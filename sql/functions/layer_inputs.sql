@@ -1,6 +1,6 @@
 -- The chips that make a layer, in drizzle order: by time, then root name and chip, so that what arrives later mostly
 -- comes last. A chip that misses the skycell while its exposure reaches it is no input.
--- requires: views/layer_member, functions/skycell_key, functions/reaches_skycell
+-- requires: functions/layer_members, functions/reaches_skycell
 create function mvm.layer_inputs(skycell text, layer text, selection text default 'all')
 returns table (
   context_index integer, exposure text, chip integer, exposure_id integer, revision integer, exptime_s double precision,
@@ -14,15 +14,11 @@ begin atomic
     m.exposure, c.chip, m.exposure_id, m.revision, m.exptime_s,
     m.start_mjd, m.end_mjd, c.wcsname, c.hdu_index, c.pixel_scale_arcsec,
     c.bunit, c.gain_e_per_dn, c.photflam, e.file_path, e.file_type, e.file_sha256
-  from mvm.layer_member as m
+  from mvm.layer_members(layer_inputs.skycell, layer_inputs.selection) as m
   join mvm.exposure as e on e.exposure_id = m.exposure_id
   join mvm.placement as p on p.exposure_id = m.exposure_id and p.projection_cell = m.projection_cell
   join mvm.chip as c on c.exposure_id = m.exposure_id
-  where m.projection_cell = (mvm.skycell_key(layer_inputs.skycell)).projection_cell
-    and m.x = (mvm.skycell_key(layer_inputs.skycell)).x
-    and m.y = (mvm.skycell_key(layer_inputs.skycell)).y
-    and m.layer = lower(layer_inputs.layer)
-    and m.selection = layer_inputs.selection
+  where m.layer = lower(layer_inputs.layer)
     and mvm.reaches_skycell(ST_GeometryN(p.shape, c.part), m.x, m.y)
   order by 1;
 end;

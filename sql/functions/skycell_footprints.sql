@@ -22,8 +22,8 @@ begin atomic
       skycell_footprints.layer is null
       or m.exposure_id in (
         select l.exposure_id
-        from mvm.layer_members(skycell_footprints.skycell) as l
-        where l.layer = lower(skycell_footprints.layer) and l.selection = skycell_footprints.selection
+        from mvm.layer_members(skycell_footprints.skycell, skycell_footprints.selection) as l
+        where l.layer = lower(skycell_footprints.layer)
       )
     )
   order by e.start_mjd, e.rootname, part.path[1];

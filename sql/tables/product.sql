@@ -37,11 +37,13 @@ create table mvm.product (
   equalisation text not null,
   photflam double precision,
   published_at timestamp with time zone,
+  retired_at timestamp with time zone,
   file_state text default 'in_place' not null,
   file_state_since timestamp with time zone,
   constraint product_pkey primary key (product_id),
   constraint product_product_revision_key unique (product, revision),
-  constraint product_state_check check (state in ('staged', 'current', 'superseded')),
+  constraint product_state_check check (state in ('staged', 'current', 'superseded', 'retired')),
+  constraint product_retired_when_dated_check check ((state = 'retired') = (retired_at is not null)),
   constraint product_file_state_check check (file_state in ('in_place', 'lost', 'damaged')),
   constraint product_published_when_in_place_check check ((state = 'staged') = (published_at is null)),
   constraint product_build_id_key unique (build_id),
@@ -49,6 +51,7 @@ create table mvm.product (
 );
 
 create unique index product_current_idx on mvm.product (skycell, layer, selection) where state = 'current';
+create index product_history_idx on mvm.product (skycell, layer, selection, published_at);
 
 comment on table mvm.product is 'Files that builds published, every revision; a row is current only after its file is in place.';
 comment on column mvm.product.product_id is 'Number of this revision of this product';
@@ -58,7 +61,7 @@ comment on column mvm.product.skycell is 'Skycell name, like p1889x07y19';
 comment on column mvm.product.layer is 'Layer name, like wfc3_ir_f160w_coarse';
 comment on column mvm.product.selection is 'Name of the rule of which exposures the layer takes; all = every one';
 comment on column mvm.product.revision is 'Counts the files published under this name, from 1';
-comment on column mvm.product.state is 'staged (not yet in place), current, or superseded by a later revision';
+comment on column mvm.product.state is 'staged (not yet in place), current, superseded by a later revision, or retired without one';
 comment on column mvm.product.file_path is 'Absolute path of the file';
 comment on column mvm.product.file_sha256 is 'SHA-256 of the file';
 comment on column mvm.product.file_size_bytes is 'Size of the file, bytes';
@@ -87,5 +90,6 @@ comment on column mvm.product.n_sky_groups is 'Groups of overlapping exposures w
 comment on column mvm.product.equalisation is 'How the chips were scaled: none, photflam, or none: and why not';
 comment on column mvm.product.photflam is 'Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s';
 comment on column mvm.product.published_at is 'When it became current, UTC';
+comment on column mvm.product.retired_at is 'When it was taken out of the products and none took its place, UTC; null for all others';
 comment on column mvm.product.file_state is 'in_place, lost (no file there) or damaged (of another size or hash), when last checked';
 comment on column mvm.product.file_state_since is 'When a check first found this state, UTC; null where no check has changed it';

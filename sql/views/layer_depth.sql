@@ -1,5 +1,5 @@
 -- How deep every layer is. The area is that of the union of the footprints, measured on the sphere.
--- requires: views/layer_member, functions/sky_of_cell_pixel, functions/timestamp_of_mjd
+-- requires: views/layer_member, functions/members_area_arcmin2, functions/timestamp_of_mjd
 create view mvm.layer_depth as
 select
   l.skycell,
@@ -13,26 +13,12 @@ select
   sum(l.exptime_s) as exptime_s,
   mvm.timestamp_of_mjd(min(l.start_mjd)) as first_date,
   mvm.timestamp_of_mjd(max(l.end_mjd)) as last_date,
-  (
-    select
-      ST_Area(mvm.sky_of_cell_pixel(ST_Union(ST_ClipByBox2D(chip.geom, skycell.box::box2d)), cell.ra_deg, ring.srid)::geography)
-      / (mvm.metre_of_arcsec(60) ^ 2)
-    from mvm.placement as p
-    cross join lateral ST_Dump(p.shape) as chip
-    cross join (select mvm.skycell_box(l.x, l.y) as box) as skycell
-    where p.projection_cell = l.projection_cell
-      and p.exposure_id = any(array_agg(l.exposure_id))
-      and ST_Intersects(chip.geom, skycell.box)
-  ) as area_arcmin2,
+  mvm.members_area_arcmin2(array_agg(l.exposure_id), l.projection_cell, l.x, l.y) as area_arcmin2,
   l.projection_cell,
   l.x,
   l.y
 from mvm.layer_member as l
-join mvm.projection_cell as cell on cell.projection_cell = l.projection_cell
-join mvm.ring on ring.ring = cell.ring
-group by
-  l.skycell, l.layer, l.selection, l.instrument, l.detector, l.filter, l.scale, l.projection_cell, l.x, l.y,
-  cell.ra_deg, ring.srid;
+group by l.skycell, l.layer, l.selection, l.instrument, l.detector, l.filter, l.scale, l.projection_cell, l.x, l.y;
 
 comment on view mvm.layer_depth is 'Number of exposures, exposure time, dates and area of every layer of every skycell';
 comment on column mvm.layer_depth.skycell is 'Name of the skycell';

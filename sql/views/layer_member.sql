@@ -1,5 +1,6 @@
 -- Which exposure belongs to which layer: the skycell's members at every scale of their detector, but for those that
--- are withdrawn from this skycell. What is withdrawn from all layers is no member of any skycell.
+-- are withdrawn from this skycell. What is withdrawn from all layers is no member of any skycell. The selection is all;
+-- mvm.layer_members tells what others take.
 -- requires: views/skycell_member, functions/timestamp_of_mjd
 create view mvm.layer_member as
 select
@@ -32,7 +33,7 @@ where not exists (
   where w.rootname = e.rootname and w.skycell = m.skycell and w.restored_at is null
 );
 
-comment on view mvm.layer_member is 'Exposures of each layer of each skycell';
+comment on view mvm.layer_member is 'Exposures of each layer of each skycell, selection all; mvm.layer_members tells what others take';
 comment on column mvm.layer_member.skycell is 'Name of the skycell';
 comment on column mvm.layer_member.layer is 'Name of the layer, like wfc3_ir_f160w_coarse';
 comment on column mvm.layer_member.selection is 'Rule of which exposures the layer takes; all = every one';

@@ -1,5 +1,5 @@
 -- Which layers are missing, current or stale, and why; of one skycell mvm.layer_statuses tells it by index.
--- A layer whose last exposure has gone stays here as long as it has a product.
+-- A layer whose last exposure has gone stays here as long as it has a product, and so do selections other than all.
 -- requires: functions/layer_statuses, views/skycell_member
 create view mvm.layer_status as
 select s.*
@@ -15,7 +15,7 @@ comment on column mvm.layer_status.skycell is 'Name of the skycell';
 comment on column mvm.layer_status.layer is 'Name of the layer';
 comment on column mvm.layer_status.selection is 'Rule of which exposures the layer takes';
 comment on column mvm.layer_status.status is 'missing (no product), current, or stale';
-comment on column mvm.layer_status.reasons is 'Why it is stale: input_added, input_removed, input_revised, extent_changed, parameters_changed, engine_changed, product_lost, product_damaged';
+comment on column mvm.layer_status.reasons is 'Why it is stale: input_added, input_removed, input_revised, extent_changed, parameters_changed, selection_changed, engine_changed, layer_empty, product_lost, product_damaged';
 comment on column mvm.layer_status.product is 'File name of its product; null when missing';
 comment on column mvm.layer_status.since is 'Since when it is so, UTC; null where only parameters have changed, which is not dated';
 comment on column mvm.layer_status.n_changes is 'Number of rows of mvm.layer_changes behind the reasons';

@@ -1,5 +1,5 @@
 -- Every file that was ever published, and how long each was in force. A layer has one current product, whatever its
--- file name (drc becomes drz when the last FLC leaves), so a revision ends when the next one of its layer begins.
+-- file name (drc becomes drz when the last FLC leaves), so a revision ends when the next one of its layer begins, or when it is retired.
 create view mvm.product_history as
 select
   p.product,
@@ -36,9 +36,12 @@ from (
     published.selection, published.revision, published.state, published.published_at, published.x0, published.y0,
     published.x1, published.y1, published.n_x_pix, published.n_y_pix, published.n_pixels_observed,
     published.coverage_fraction, published.file_path, published.file_sha256, published.file_size_bytes,
-    lead(published.published_at) over (
-      partition by published.skycell, published.layer, published.selection
-      order by published.published_at, published.product_id
+    coalesce(
+      published.retired_at,
+      lead(published.published_at) over (
+        partition by published.skycell, published.layer, published.selection
+        order by published.published_at, published.product_id
+      )
     ) as superseded_at
   from mvm.product as published
   where published.published_at is not null
@@ -61,9 +64,9 @@ comment on column mvm.product_history.skycell is 'Name of the skycell';
 comment on column mvm.product_history.layer is 'Name of the layer';
 comment on column mvm.product_history.selection is 'Rule of which exposures the layer takes';
 comment on column mvm.product_history.revision is 'Counts the files published under this name, from 1';
-comment on column mvm.product_history.state is 'current, or superseded by a later revision';
+comment on column mvm.product_history.state is 'current, superseded by a later revision, or retired: taken out of the products without one';
 comment on column mvm.product_history.published_at is 'When it became current, UTC';
-comment on column mvm.product_history.superseded_at is 'When the next product of its layer became current, UTC; null while none has';
+comment on column mvm.product_history.superseded_at is 'When the next product of its layer became current, or when it was retired, UTC; null while it is current';
 comment on column mvm.product_history.n_inputs is 'Number of chips that went in';
 comment on column mvm.product_history.n_exposures is 'Number of exposures that went in';
 comment on column mvm.product_history.exptime_s is 'Sum of the exposure times of the exposures, seconds';

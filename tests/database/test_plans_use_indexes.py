@@ -125,12 +125,20 @@ join mvm.exposure as e on ST_Intersects(e.footprint, mvm.sky_point(w.ra_deg, w.d
 where e.is_current and e.exclusion is null
 group by w.n"""
 
+FOR_OTHER_SELECTIONS = {"selection_changes", "selection_depth"}
+"""Not inlined, so that questions about ``all`` do not pay for them; mvm.layer_members is asked by itself."""
+
 BY_EXPOSURE = "select skycell from mvm.skycell_member where exposure_id = 7"
 UNION_AREA = "select mvm.union_area_deg2(array[7, 8, 9])"
 
 QUESTIONS = {
     f"select * from mvm.skycell_extent('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layer_members('{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_members('{CROWDED}', 'early')": PLACEMENT,
+    f"select * from mvm.layer_inputs('{CROWDED}', 'wfc3_ir_f160w', 'early')": PLACEMENT,
+    f"select * from mvm.layer_statuses('{CROWDED}', 'early')": PLACEMENT,
+    f"select * from mvm.selection_cost('early', '{CROWDED}')": PLACEMENT,
+    f"select * from mvm.layer_epochs('{CROWDED}', 'wfc3_ir_f160w')": PLACEMENT,
     f"select * from mvm.layer_depths('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layers('{CROWDED}')": PLACEMENT,
     f"select * from mvm.layer_statuses('{CROWDED}')": PLACEMENT,
@@ -186,7 +194,8 @@ def test_plan_uses_the_spatial_index(crowded: Connection, question: str) -> None
     used = {node["Index Name"] for node in plan if "Index Name" in node}
     assert QUESTIONS[question] in used
     # A function that is not inlined would hide its plan.
-    assert {node.get("Function Name") for node in plan} & {file.name for file in sql_files()} == set()
+    hidden = {node.get("Function Name") for node in plan} & {file.name for file in sql_files()}
+    assert hidden <= FOR_OTHER_SELECTIONS
 
 
 # What the tables themselves count, whatever the plan says; a prepared statement sends integers as int2.

@@ -59,9 +59,10 @@ def publish(
     folder: Path,
     layer: LayerName = LAYER,
     choice: ParameterChoice = DEFAULT_CHOICE,
+    selection: str = "all",
 ) -> Path:
     """Publish a product of a layer as a build would, with a small file in the place of a mosaic."""
-    plan = plan_layer(connection, SKYCELL, layer, choice).plan
+    plan = plan_layer(connection, SKYCELL, layer, choice, selection).plan
     nothing = np.zeros((1, 1), dtype=np.float32)
     image = LayerImage(
         nothing,
@@ -173,7 +174,8 @@ def test_a_layer_that_has_lost_everything_is_stale_as_long_as_it_has_a_product(
     publish(connection, tmp_path)
     change_exclusion(connection, "coarse_guiding", excludes=True)
     [row] = list_layer_statuses(connection, SKYCELL)
-    assert (row.status, row.reasons, row.n_exposures) == ("stale", ["extent_changed", "input_removed"], 0)
+    reasons = ["extent_changed", "input_removed", "layer_empty"]
+    assert (row.status, row.reasons, row.n_exposures) == ("stale", reasons, 0)
     assert [vars(item) for item in list_all_layer_statuses(connection)] == [vars(row)]
 
 
@@ -376,6 +378,8 @@ class History:
             if before != after:
                 word = "added" if before is None else "removed" if after is None else "revised"
                 found.add((f"input_{word}", *key))
+        if not wanted:
+            found.add(("layer_empty", None, None))
         if product.extent != self.extent():
             found.add(("extent_changed", None, None))
         if product.file != "in_place":

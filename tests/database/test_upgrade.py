@@ -77,7 +77,7 @@ def test_upgrade_again_is_silent_and_quick(engine: Engine, capfd: pytest.Capture
 
 def test_recorded_objects_are_the_files(engine: Engine) -> None:
     found = [(str(name).partition("(")[0], sha256) for name, sha256 in recorded(engine)]
-    assert found == [(f"mvm.{file.name}", file.sha256) for file in sql_files()]
+    assert found == [(f"{file.schema}.{file.name}", file.sha256) for file in sql_files()]
 
 
 def test_changed_file_replaces_its_object(engine: Engine) -> None:
@@ -110,7 +110,9 @@ def test_object_that_is_no_longer_in_the_files_goes(engine: Engine) -> None:
 
 def test_damaged_view_definition_changes_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     before = every_object(engine), recorded(engine)
-    broken = sqlfiles.SqlFile("view", "broken", "create view mvm.broken as select nothing from nowhere", ())
+    broken = sqlfiles.SqlFile(
+        "view", "mvm", "broken", "create view mvm.broken as select nothing from nowhere", ()
+    )
     monkeypatch.setattr("mvmdb.catalog.schema.sql_files", lambda: (*sql_files(), broken))
     with pytest.raises(CatalogError, match='relation "nowhere" does not exist'):
         upgrade(engine)

@@ -20,9 +20,11 @@ from mvmdb.catalog.withdrawals import (
 )
 from mvmdb.errors import ConflictError, UnknownObjectError
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.plan import plan_layer
 from mvmdb.records import ExcludedExposure, Finding
 from tests.database.test_status import INSIDE, LAYER, SKYCELL, publish, register, standing
+from tests.support.exposures import SyntheticExposure
 from tests.support.facts import Box
 
 NEIGHBOUR = SkycellName(1889, 8, 19)
@@ -205,3 +207,46 @@ def test_layer_of_another_filter_is_left_alone(built: Connection) -> None:
     report = withdraw(built, "itst0002q")
     other = str(LayerName("wfc3", "ir", "f125w"))
     assert other not in {item.layer for item in report.effects}
+
+
+def test_of_two_withdrawals_at_once_one_is_a_conflict(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        register(connection, "itst0001q", INSIDE)
+    refused: list[str] = []
+
+    def withdraw_beside() -> None:
+        with (
+            pytest.raises(ConflictError, match="already withdrawn from all layers") as caught,
+            transaction(engine) as other,
+        ):
+            withdraw(other, "itst0001q")
+        refused.append(str(caught.value))
+
+    with transaction(engine) as connection:
+        withdraw(connection, "itst0001q")
+        thread = threading.Thread(target=withdraw_beside)
+        thread.start()
+        thread.join(timeout=0.5)
+        assert thread.is_alive()
+    thread.join()
+    assert len(refused) == 1
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_ingest_says_that_an_exposure_is_withdrawn(engine: Engine, tmp_path: Path, dry_run: bool) -> None:
+    path = SyntheticExposure().write(tmp_path)
+    [result] = ingest_files(engine, [path])
+    assert (result.exclusion, result.withdrawn_skycells) == (None, [])
+    name = str(result.exposure)
+    with transaction(engine) as connection:
+        withdraw(connection, name, SKYCELL, NEIGHBOUR)
+    [result] = ingest_files(engine, [path], dry_run=dry_run)
+    assert (result.exclusion, result.withdrawn_skycells) == (None, [str(SKYCELL), str(NEIGHBOUR)])
+    with transaction(engine) as connection:
+        withdraw(connection, name)
+    [result] = ingest_files(engine, [path], dry_run=dry_run)
+    assert result.exclusion == "withdrawn (trailed)"
+    with transaction(engine) as connection:
+        restore(connection, name)
+    [result] = ingest_files(engine, [path], dry_run=dry_run)
+    assert (result.exclusion, result.withdrawn_skycells) == (None, [])

@@ -143,8 +143,8 @@ def sql_names() -> set[str]:
         f"mvm.{column.table.name}.{column.name}" for table in metadata.sorted_tables for column in table.c
     }
     text = "\n".join(path.read_text() for path in (ROOT / "sql").glob("[fv]*/*.sql"))
-    created = set(re.findall(r"^create (?:view|function) (mvm\.\w+)", text, re.MULTILINE))
-    commented = set(re.findall(r"^comment on column (mvm\.\w+\.\w+)", text, re.MULTILINE))
+    created = set(re.findall(r"^create (?:view|function) ((?:mvm|ivoa)\.\w+)", text, re.MULTILINE))
+    commented = set(re.findall(r"^comment on column ((?:mvm|ivoa)\.\w+\.\w+)", text, re.MULTILINE))
     return tables | columns | created | commented
 
 
@@ -170,7 +170,7 @@ def test_glossary_is_read() -> None:
 
 @pytest.mark.parametrize("name", glossary_names())
 def test_names_of_the_glossary_exist(name: str) -> None:
-    assert name in sql_names() if name.startswith("mvm.") else is_in_python(name)
+    assert name in sql_names() if name.startswith(("mvm.", "ivoa.")) else is_in_python(name)
 
 
 def links_of(page: Path) -> list[str]:

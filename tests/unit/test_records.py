@@ -75,6 +75,7 @@ def changed_plans() -> dict[str, LayerPlan]:
         "skycell": replaced(skycell=other_cell),
         "layer": replaced(layer=other_layer),
         "selection": replaced(selection="late"),
+        "rule of the selection": replaced(selection_rule={"until": "2012-01-01T00:00:00Z"}),
         "extent": replaced(extent=plan.extent.grown(1)),
         "engine": replaced(engine="mvmdb 0.1.0, drizzle 3.0.1"),
         "fewer inputs": replaced(inputs=plan.inputs[:3]),

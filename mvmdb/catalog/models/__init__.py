@@ -14,6 +14,8 @@ from mvmdb.catalog.models.exposures import (
     withdrawal,
 )
 from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
+from mvmdb.catalog.models.publication import filter_band, publisher
+from mvmdb.catalog.models.selections import selection, selection_exclusion
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "exclusion_rule",
     "exposure",
     "extent_revision",
+    "filter_band",
     "ingest_failure",
     "layer_scale",
     "metadata",
@@ -34,7 +37,10 @@ __all__ = [
     "product_input",
     "projection_cell",
     "projection_core",
+    "publisher",
     "ring",
+    "selection",
+    "selection_exclusion",
     "sql_object",
     "tessellation",
     "withdrawal",

@@ -180,7 +180,11 @@ product = Table(
     column("product", Text, comment="File name of the product"),
     *layer_columns(),
     column("revision", Integer, comment="Counts the files published under this name, from 1"),
-    column("state", Text, comment="staged (not yet in place), current, or superseded by a later revision"),
+    column(
+        "state",
+        Text,
+        comment="staged (not yet in place), current, superseded by a later revision, or retired without one",
+    ),
     column("file_path", Text, comment="Absolute path of the file"),
     column("file_sha256", Text, comment="SHA-256 of the file"),
     column("file_size_bytes", BigInteger, comment="Size of the file, bytes"),
@@ -217,6 +221,12 @@ product = Table(
     ),
     column("published_at", DateTime(True), nullable=True, comment="When it became current, UTC"),
     column(
+        "retired_at",
+        DateTime(True),
+        nullable=True,
+        comment="When it was taken out of the products and none took its place, UTC; null for all others",
+    ),
+    column(
         "file_state",
         Text,
         server_default=text("'in_place'"),
@@ -229,7 +239,8 @@ product = Table(
         comment="When a check first found this state, UTC; null where no check has changed it",
     ),
     UniqueConstraint("product", "revision"),
-    CheckConstraint("state in ('staged', 'current', 'superseded')", name="state"),
+    CheckConstraint("state in ('staged', 'current', 'superseded', 'retired')", name="state"),
+    CheckConstraint("(state = 'retired') = (retired_at is not null)", name="retired_when_dated"),
     CheckConstraint("file_state in ('in_place', 'lost', 'damaged')", name="file_state"),
     CheckConstraint("(state = 'staged') = (published_at is null)", name="published_when_in_place"),
     Index(
@@ -240,6 +251,7 @@ product = Table(
         unique=True,
         postgresql_where=text("state = 'current'"),
     ),
+    Index("product_history_idx", "skycell", "layer", "selection", "published_at"),
     comment="Files that builds published, every revision; a row is current only after its file is in place.",
 )
 

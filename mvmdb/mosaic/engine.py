@@ -16,7 +16,7 @@ from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.compiled_frames import compiled_frames
 from mvmdb.mosaic.context import byte_times_s, n_context_planes
 from mvmdb.mosaic.inputs import EngineInput
-from mvmdb.mosaic.merge import Frame, Strip, empty_strip, finish, merge
+from mvmdb.mosaic.merge import Frame, Strip, empty_strip, finish, go_on, merge
 from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
 from mvmdb.mosaic.statistics import empty_tally, input_statistics, summarise, tally_rows
@@ -25,6 +25,7 @@ from mvmdb.records import (
     ENGINE,
     REFERENCE_ENGINE,
     DrizzleParameters,
+    FinishedLayer,
     LayerArrays,
     LayerImage,
 )
@@ -48,12 +49,13 @@ class _Chip:
 
 
 def build_layer_image(
-    shape: tuple[int, int],
+    box: PixelBox,
     inputs: Sequence[EngineInput],
     *,
     parameters: DrizzleParameters,
     skycell_n_pixels: int,
     out: LayerArrays | None = None,
+    finished: FinishedLayer | None = None,
     engine: str = ENGINE,
     n_strip_rows: int | None = None,
     n_threads: int = 1,
@@ -63,8 +65,9 @@ def build_layer_image(
 
     Parameters
     ----------
-    shape
-        ``(ny, nx)`` of the layer.
+    box
+        The layer, on the grid to which the mappings of the inputs lead. On one and the same grid no pixel
+        depends on how large the box is.
     inputs
         The chips in drizzle order.
     parameters
@@ -74,6 +77,9 @@ def build_layer_image(
         Number of pixels of the whole skycell, for the covered fraction.
     out
         Where the layer goes, in any byte order: a file mapped to memory, or new arrays by default.
+    finished
+        The layer as it was made of the first inputs, on the same pixels or on fewer: only the others are
+        drizzled. The result is the same to the last bit.
     engine
         ``COMPILED_ENGINE`` or ``REFERENCE_ENGINE``.
     n_strip_rows
@@ -103,28 +109,37 @@ def build_layer_image(
     The variance of a pixel is that of its weighted mean, with the share of every input pixel in it; rates
     and weights do not depend on whether it is asked for.
     """
-    _require_supported(parameters)
+    _require_supported(parameters, finished)
     frames = _FRAMES[engine]
-    arrays = out or LayerArrays.in_memory(shape, n_context_planes(len(inputs)), with_error=parameters.error)
-    chips = [_Chip(item, find_reach(item.mapping, item.shape)) for item in inputs]
-    boxes = list(_strip_boxes(shape, arrays, n_strip_rows))
+    arrays = out or LayerArrays.in_memory(
+        box.shape, n_context_planes(len(inputs)), with_error=parameters.error
+    )
+    n_finished = 0 if finished is None else finished.n_inputs
+    chips = [
+        (index, _Chip(item, find_reach(item.mapping, item.shape)))
+        for index, item in enumerate(inputs)
+        if index >= n_finished
+    ]
+    boxes = list(_strip_boxes(box, arrays, n_strip_rows))
     n_steps = len(boxes) * len(chips)
     steps = count(1)
 
     def draw(box: PixelBox) -> Strip:
         strip = empty_strip(box, len(arrays.context), with_variance=parameters.error)
-        for index, chip in enumerate(chips):
+        if finished is not None:
+            go_on(strip, finished)
+        for index, chip in chips:
             _add(strip, index, chip, parameters, frames)
             if on_step is not None:
                 on_step(next(steps), n_steps)
         finish(strip)
         return strip
 
-    tally = empty_tally(len(arrays.context), shape[0])
+    tally = empty_tally(len(arrays.context), box.height)
     times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
     for strip in _in_threads(draw, boxes, n_threads):
-        tally_rows(tally, strip.box.y0, strip.weight, strip.context, times_s)
-        _store(strip, arrays)
+        tally_rows(tally, strip.box.y0 - box.y0, strip.weight, strip.context, times_s)
+        _store(strip, arrays, slice(strip.box.y0 - box.y0, strip.box.y1 - box.y0))
     if tally.n_observed == 0:
         raise EmptyLayerError(
             "no good pixel of any input reaches the layer",
@@ -137,20 +152,21 @@ def build_layer_image(
     )
 
 
-def _require_supported(parameters: DrizzleParameters) -> None:
+def _require_supported(parameters: DrizzleParameters, finished: FinishedLayer | None) -> None:
     if parameters.kernel not in KERNELS:
         raise ValueError(f"kernel {parameters.kernel!r} is none of {', '.join(KERNELS)}")
     if parameters.weighting != "exptime":
         raise ValueError(f"weighting {parameters.weighting!r} is not supported; use 'exptime'")
+    if finished is not None and parameters.error:
+        raise ValueError("a layer with errors cannot go on from a finished one")
     if not 0 < parameters.pixfrac <= 1:
         raise ValueError(f"pixfrac must be above 0 and at most 1, not {parameters.pixfrac}")
 
 
-def _strip_boxes(shape: tuple[int, int], arrays: LayerArrays, n_strip_rows: int | None) -> Iterator[PixelBox]:
-    n_rows, n_columns = shape
-    row_bytes = n_columns * 4 * (2 + len(arrays.context) + (arrays.error is not None))
+def _strip_boxes(box: PixelBox, arrays: LayerArrays, n_strip_rows: int | None) -> Iterator[PixelBox]:
+    row_bytes = box.width * 4 * (2 + len(arrays.context) + (arrays.error is not None))
     step = n_strip_rows or max(_FEWEST_ROWS, _STRIP_BYTES // row_bytes)
-    return (PixelBox(0, y0, n_columns, min(y0 + step, n_rows)) for y0 in range(0, n_rows, step))
+    return (PixelBox(box.x0, y0, box.x1, min(y0 + step, box.y1)) for y0 in range(box.y0, box.y1, step))
 
 
 def _in_threads(
@@ -185,8 +201,7 @@ def _add(strip: Strip, index: int, chip: _Chip, parameters: DrizzleParameters, f
             merge(strip, index, frame)
 
 
-def _store(strip: Strip, arrays: LayerArrays) -> None:
-    rows = slice(strip.box.y0, strip.box.y1)
+def _store(strip: Strip, arrays: LayerArrays, rows: slice) -> None:
     arrays.science[rows] = strip.science
     arrays.weight[rows] = strip.weight
     arrays.context[:, rows] = strip.context

@@ -16,6 +16,7 @@ from mvmdb.mosaic.blocks import row_blocks
 from mvmdb.mosaic.compiled import require_compiled
 from mvmdb.mosaic.context import PLANE_BITS, require_bits
 from mvmdb.mosaic.inputs import Float32s
+from mvmdb.records import FinishedLayer
 from mvmdb.sky.grid import PixelBox
 
 
@@ -51,6 +52,18 @@ def empty_strip(box: PixelBox, n_planes: int, *, with_variance: bool) -> Strip:
         np.zeros((n_planes, *box.shape), dtype=np.int32),
         np.zeros(box.shape, dtype=np.float32) if with_variance else None,
     )
+
+
+def go_on(strip: Strip, finished: FinishedLayer) -> None:
+    """Put what a finished layer has in an empty strip: its pixels are what was kept between inputs."""
+    common = finished.box.intersection(strip.box)
+    if common.n_pixels == 0:
+        return
+    source = common.shifted(-finished.box.x0, -finished.box.y0).slices
+    target = common.shifted(-strip.box.x0, -strip.box.y0).slices
+    strip.weight[target] = finished.arrays.weight[source]
+    np.copyto(strip.science[target], finished.arrays.science[source], where=strip.weight[target] > 0)
+    strip.context[: len(finished.arrays.context), *target] = finished.arrays.context[:, *source]
 
 
 def merge(strip: Strip, index: int, frame: Frame) -> None:

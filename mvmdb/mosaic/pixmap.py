@@ -28,6 +28,7 @@ NODE_STEPS_PIX = (16, 8, 4)
 _CHECK_FRACTIONS = (0.25, 0.5, 0.75)
 _CHECK_MARGIN = 1.25
 _MAX_CHECK_LINES = 16
+_BORDER_PIX = 1e-3
 _CELL_ENDS = (slice(None, -1), slice(1, None))
 
 
@@ -167,6 +168,24 @@ def find_reach(mapping: PixelMapping, shape: tuple[int, int]) -> Reach | None:
     nodes = _Nodes(x, y, _require_finite(positions))
     margin_pix = 2 * largest_step_pix(nodes.positions, nodes.x, nodes.y) + _largest_bend_pix(nodes)
     return Reach(nodes, margin_pix)
+
+
+def sticks_out(mapping: PixelMapping, shape: tuple[int, int], inner: PixelBox, outer: PixelBox) -> bool:
+    """Tell whether an input frame may give light to what an output box has more than another within it.
+
+    Only its outline is looked at, exact to a thousandth of a pixel; closer cases count as sticking out.
+    """
+    n_y, n_x = shape
+    across, along = np.arange(n_x + 1) - 0.5, np.arange(n_y + 1) - 0.5
+    x = np.concatenate([across, across, np.full(n_y + 1, -0.5), np.full(n_y + 1, n_x - 0.5)])
+    y = np.concatenate([np.full(n_x + 1, -0.5), np.full(n_x + 1, n_y - 0.5), along, along])
+    x_out, y_out = mapping(x, y)
+    return bool(
+        (outer.x0 < inner.x0 and np.min(x_out) < inner.x0 - 0.5 + _BORDER_PIX)
+        or (outer.y0 < inner.y0 and np.min(y_out) < inner.y0 - 0.5 + _BORDER_PIX)
+        or (outer.x1 > inner.x1 and np.max(x_out) > inner.x1 - 0.5 - _BORDER_PIX)
+        or (outer.y1 > inner.y1 and np.max(y_out) > inner.y1 - 0.5 - _BORDER_PIX)
+    )
 
 
 def _around(nodes: Pixels, start: int, stop: int) -> slice:

@@ -329,7 +329,7 @@ def compute_layer(
     full = skycell_grid(plan.skycell, plan.layer.scale)
     prepared = prepare_layer(plan, chips)
     image = build_layer_image(
-        plan.box.shape,
+        plan.box,
         engine_inputs(plan, chips, prepared.adjustments),
         parameters=plan.parameters,
         skycell_n_pixels=full.box.n_pixels,

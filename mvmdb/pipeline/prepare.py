@@ -17,7 +17,7 @@ from mvmdb.mosaic.sky import SkyMatch, match_sky
 from mvmdb.mosaic.sky_bins import bin_side_pix, measure_sky_bins
 from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, rate_factor, to_rate
 from mvmdb.records import InputStatistics, LayerInput, LayerPlan, Preparation
-from mvmdb.sky.grid import PixelBox
+from mvmdb.sky.grid import PixelBox, skycell_grid
 from mvmdb.sky.tan_mapping import TanToTan
 
 _LEVEL_DECIMALS = 6
@@ -97,7 +97,8 @@ def engine_inputs(
 
 
 def _engine_input(plan: LayerPlan, item: LayerInput, chip: ChipPixels, adjustment: Adjustment) -> EngineInput:
-    grid = plan.grid
+    # Of the whole skycell, so that no pixel depends on how large the subarray is.
+    grid = skycell_grid(plan.skycell, plan.layer.scale)
     sky_e_per_s = adjustment.sky_e_per_s_arcsec2 * item.file.pixel_scale_arcsec**2
     return EngineInput(
         _Rate(chip.science, item, adjustment.flux_scale, sky_e_per_s),
@@ -198,7 +199,7 @@ def _match_sky(plan: LayerPlan, chips: Sequence[ChipPixels], scaled: PreparedLay
     exposure = [order[item.exposure_id] for item in plan.inputs]
     side_pix = bin_side_pix(plan.grid.scale_arcsec)
     inputs = engine_inputs(plan, chips, scaled.adjustments)
-    bins = [measure_sky_bins(item, plan.box.shape, bin_pix=side_pix) for item in inputs]
+    bins = [measure_sky_bins(item, plan.box, bin_pix=side_pix) for item in inputs]
     match = match_sky(bins, exposure, list(exptimes_s.values()), zero=plan.parameters.sky_zero)
     if not match.is_matched:
         return _unmatched(scaled, f"none: no two of the {len(exptimes_s)} exposures overlap enough")

@@ -13,6 +13,7 @@ from mvmdb.records.exposures import (
     RejectedRow,
 )
 from mvmdb.records.images import (
+    FinishedLayer,
     FootprintStatistics,
     InputStatistics,
     LayerArrays,
@@ -53,6 +54,7 @@ __all__ = [
     "ExcludedExposure",
     "ExposureFacts",
     "Finding",
+    "FinishedLayer",
     "FootprintChunk",
     "FootprintRow",
     "FootprintStatistics",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.sky.grid import PixelBox
+
 
 @dataclass(frozen=True)
 class LayerStatistics:
@@ -93,6 +95,18 @@ class LayerArrays:
             np.empty((n_planes, *shape), dtype=np.int32),
             np.empty(shape, dtype=np.float32) if with_error else None,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedLayer:
+    """A layer that was made of the first inputs, to go on from."""
+
+    arrays: LayerArrays
+    """Without errors: a variance does not survive being rounded to a standard deviation."""
+    n_inputs: int
+    """So many inputs are in it."""
+    box: PixelBox
+    """On the grid of the layer that is built."""
 
 
 @dataclass(frozen=True, eq=False)

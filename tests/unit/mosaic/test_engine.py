@@ -17,9 +17,17 @@ from mvmdb.errors import EmptyLayerError, GridMismatchError, MosaicError
 from mvmdb.mosaic.context import count_inputs, decode_context
 from mvmdb.mosaic.engine import build_layer_image
 from mvmdb.mosaic.inputs import EngineInput
-from mvmdb.mosaic.pixmap import PixelMapping
-from mvmdb.records import COMPILED_ENGINE, REFERENCE_ENGINE, DrizzleParameters, LayerImage
-from tests.support.mappings import AffineMapping, overlap_areas
+from mvmdb.mosaic.pixmap import PixelMapping, sticks_out
+from mvmdb.records import (
+    COMPILED_ENGINE,
+    REFERENCE_ENGINE,
+    DrizzleParameters,
+    FinishedLayer,
+    LayerArrays,
+    LayerImage,
+)
+from mvmdb.sky.grid import PixelBox
+from tests.support.mappings import AffineMapping, box_of, overlap_areas
 from tests.support.shared_data import shared_data
 
 Floats = NDArray[np.float64]
@@ -63,7 +71,7 @@ def build(
     inputs: list[EngineInput], *, shape: tuple[int, int] = SHAPE, parameters: DrizzleParameters = EXACT
 ) -> LayerImage:
     return build_layer_image(
-        shape, inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6
+        box_of(shape), inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6
     )
 
 
@@ -325,7 +333,9 @@ def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
         inputs = [chip_input(AffineMapping(), shape=chip)] * n_inputs
         tracemalloc.start()
         try:
-            build_layer_image(shape, inputs, engine=Choice.engine, parameters=EXACT, skycell_n_pixels=10**6)
+            build_layer_image(
+                box_of(shape), inputs, engine=Choice.engine, parameters=EXACT, skycell_n_pixels=10**6
+            )
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -416,7 +426,7 @@ def test_strips_and_threads_change_no_bit(with_error: bool) -> None:
 
     def arrays(**how: int) -> list[bytes]:
         layer = build_layer_image(
-            shape, inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6, **how
+            box_of(shape), inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6, **how
         )
         error = [] if layer.error is None else [layer.error]
         return [array.tobytes() for array in (layer.science, layer.weight, layer.context, *error)]
@@ -430,7 +440,7 @@ def test_strips_and_threads_change_no_bit(with_error: bool) -> None:
 def test_progress_counts_every_input_of_every_strip() -> None:
     steps: list[tuple[int, int]] = []
     build_layer_image(
-        SHAPE,
+        box_of(SHAPE),
         scattered_inputs(3, seed=2),
         engine=Choice.engine,
         parameters=EXACT,
@@ -439,3 +449,59 @@ def test_progress_counts_every_input_of_every_strip() -> None:
         on_step=lambda done, total: steps.append((done, total)),
     )
     assert steps == [(done, 9) for done in range(1, 10)]
+
+
+@pytest.mark.parametrize("n_first", [1, 31, 33, 40])
+def test_going_on_from_a_finished_layer_changes_no_bit(n_first: int) -> None:
+    """Inputs are appended, up to a second context plane, by strips; the finished layer is as in a file."""
+    inputs = scattered_inputs(40, seed=77)
+    first, whole = build(inputs[:n_first]), build(inputs)
+    layer = build_layer_image(
+        box_of(SHAPE),
+        inputs,
+        finished=FinishedLayer(as_in_a_file(first), n_first, box_of(SHAPE)),
+        engine=Choice.engine,
+        parameters=EXACT,
+        skycell_n_pixels=10**6,
+        n_strip_rows=17,
+    )
+    assert_same(layer, whole)
+
+
+def test_a_layer_may_grow_around_what_it_has() -> None:
+    """Chips that lie within the finished layer, and one more that does not."""
+    inner, outer = PixelBox(7, 5, 48, 41), PixelBox(-4, 2, 59, 60)
+    inputs = [
+        chip_input(AffineMapping(1.1, angle, 0.02).centred_on(27, 23, CHIP), rate=3 + angle)
+        for angle in (0.3, 1.4, 4.0)
+    ]
+    added = chip_input(AffineMapping(1.0, 0.8).centred_on(44, 40, CHIP))
+    assert not any(sticks_out(item.mapping, CHIP, inner, outer) for item in inputs)
+    assert sticks_out(added.mapping, CHIP, inner, outer)
+    how = {"engine": Choice.engine, "parameters": EXACT, "skycell_n_pixels": 10**6}
+    first = build_layer_image(inner, inputs, **how)
+    finished = FinishedLayer(as_in_a_file(first), 3, inner)
+    grown = build_layer_image(outer, [*inputs, added], finished=finished, n_strip_rows=11, **how)
+    assert_same(grown, build_layer_image(outer, [*inputs, added], **how))
+
+
+def test_what_sticks_out_of_a_side_that_stays_does_not_matter() -> None:
+    mapping = AffineMapping(shift=(4.2, 11.0))  # its left edge lies at 3.7
+    inner = PixelBox(5, 0, 60, 50)
+    assert sticks_out(mapping, CHIP, inner, PixelBox(4, 0, 60, 50))
+    assert not sticks_out(mapping, CHIP, inner, PixelBox(5, -9, 70, 90))
+    assert not sticks_out(mapping, CHIP, inner, inner)
+    on_the_border = AffineMapping(shift=(5.0, 11.0))  # at 4.5, as the box; rounding may take it across
+    assert sticks_out(on_the_border, CHIP, inner, PixelBox(4, 0, 60, 50))
+    assert not sticks_out(on_the_border, CHIP, PixelBox(4, 0, 60, 50), PixelBox(3, 0, 60, 50))
+
+
+def as_in_a_file(layer: LayerImage) -> LayerArrays:
+    return LayerArrays(layer.science.astype(">f4"), layer.weight.astype(">f4"), layer.context.astype(">i4"))
+
+
+def assert_same(found: LayerImage, expected: LayerImage) -> None:
+    for name in ("science", "weight", "context"):
+        assert getattr(found, name).tobytes() == getattr(expected, name).tobytes()
+    assert found.statistics == expected.statistics
+    assert found.inputs == expected.inputs

@@ -97,3 +97,4 @@ IR_FINE_CASE = EngineCase(
     "ir", LayerName.parse("wfc3_ir_f160w"), SUBARRAY, "wfc3/ir", "F160W", n_visits=4, n_dithers=16
 )
 IR_COARSE_CASE = replace(IR_FINE_CASE, name="ir_coarse", layer=LayerName.parse("wfc3_ir_f160w_coarse"))
+CASES = {case.name: case for case in (SUBARRAY_CASE, WHOLE_CASE, IR_FINE_CASE, IR_COARSE_CASE)}

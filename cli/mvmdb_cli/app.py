@@ -24,6 +24,7 @@ from mvmdb_cli import (
     parameters,
     pixel,
     preview,
+    retention,
     status,
     withdrawal,
 )
@@ -54,6 +55,10 @@ app.add_typer(ask.exposure_app, name="exposure")
 ask.exposure_app.command("contributions")(history.exposure_contributions)
 app.add_typer(ask.product_app, name="product")
 ask.product_app.command("history")(history.product_history)
+ask.product_app.command("prune")(retention.product_prune)
+ask.product_app.command("pin")(retention.product_pin)
+ask.product_app.command("unpin")(retention.product_unpin)
+app.add_typer(retention.retention_app, name="retention")
 app.add_typer(history.build_app, name="build")
 app.add_typer(exclusion.exclusion_app, name="exclusion")
 app.command("provenance")(ask.provenance)

@@ -16,6 +16,7 @@ from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
+from mvmdb.catalog.retention import PinRow, PrunableRow, RetentionRuleRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
@@ -24,6 +25,7 @@ from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
+from mvmdb.pipeline.retention import PruneReport
 from mvmdb.pipeline.staleness import LayerExplanation
 from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
 from mvmdb.sky.grid import PixelBox
@@ -247,6 +249,11 @@ OUTPUTS = (
     Output("product list", list[ProductRow]),
     Output("product list", list[ProductRevisionRow], "with --at"),
     Output("product history", list[ProductRevisionRow]),
+    Output("product prune", PruneReport),
+    Output("product pin", PinRow),
+    Output("product unpin", PinRow),
+    Output("retention list", list[RetentionRuleRow]),
+    Output("retention set", RetentionRuleRow),
     Output("build list", list[BuildRow]),
     Output("product show", ProductShown),
 )
@@ -272,8 +279,11 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     ParameterRuleRow: ("parameter_rule",),
     ParameterSetRow: ("parameter_set",),
     ProductRevisionRow: ("product_history",),
+    PinRow: ("product",),
+    PrunableRow: ("prunable_product",),
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
+    RetentionRuleRow: ("retention_rule",),
     RevisionRow: ("exposure",),
     SkycellHit: ("skycell",),
     SkycellRow: ("layer_member",),

@@ -22,6 +22,7 @@ from mvmdb.files.checksum import checksum_problems
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, read_hdrtab, write_hdrtab
 from mvmdb.files.header import BuildStamp, primary_header
+from mvmdb.files.revisions import sync_directory
 from mvmdb.names import ProductName
 from mvmdb.records import LayerImage, LayerPlan, PublishedFile
 
@@ -135,7 +136,9 @@ def stage_product(
 
 
 def publish(staged: StagedProduct) -> PublishedFile:
-    """Give a staged file its final name, in one step that survives a power cut; replaces a former product.
+    """Give a staged file its final name, in one step that survives a power cut.
+
+    A former product that bore this name must have been kept under another.
 
     Raises
     ------
@@ -144,7 +147,7 @@ def publish(staged: StagedProduct) -> PublishedFile:
     """
     with _file_errors(staged.final_path, "cannot be published", "see that the directory is writable"):
         staged.temporary_path.replace(staged.final_path)
-        _sync_directory(staged.final_path.parent)
+        sync_directory(staged.final_path.parent)
     return PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
 
 
@@ -293,14 +296,6 @@ def _write_synced(extensions: fits.HDUList, path: Path) -> tuple[str, int]:
         os.fsync(file.fileno())
         undo.pop_all()
     return stream.sha256.hexdigest(), stream.size_bytes
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_staged(name: str) -> bool:

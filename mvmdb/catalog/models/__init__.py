@@ -13,7 +13,15 @@ from mvmdb.catalog.models.exposures import (
     placement,
     withdrawal,
 )
-from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
+from mvmdb.catalog.models.products import (
+    build,
+    engine,
+    parameter_rule,
+    parameter_set,
+    product,
+    product_input,
+    retention_rule,
+)
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
 __all__ = [
@@ -34,6 +42,7 @@ __all__ = [
     "product_input",
     "projection_cell",
     "projection_core",
+    "retention_rule",
     "ring",
     "sql_object",
     "tessellation",

@@ -7,6 +7,7 @@ layer finds it and finishes or removes what it left.
 
 from __future__ import annotations
 
+import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -208,12 +209,14 @@ def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> F
 
 def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
     versions = {name: version(name) for name in _SOFTWARE}
+    host = platform.node()
     build_id = str(uuid.uuid4())
     with transaction(engine) as connection:
         revision = builds.begin_build(
-            connection, plan, build_id, host=platform.node(), versions=versions, directory=str(directory)
+            connection, plan, build_id, host=host, versions=versions, directory=str(directory)
         )
-    return BuildStamp(build_id, revision, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), versions)
+    created_utc = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from mvmdb.records.layers import (
     Weighting,
 )
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
+from mvmdb.records.provenance import InputRecord, ProductRecord
 
 __all__ = [
     "ENGINE",
@@ -50,6 +51,7 @@ __all__ = [
     "FootprintChunk",
     "FootprintRow",
     "FootprintStatistics",
+    "InputRecord",
     "InputStatistics",
     "Kernel",
     "LayerImage",
@@ -57,6 +59,7 @@ __all__ = [
     "LayerPlan",
     "LayerStatistics",
     "Preparation",
+    "ProductRecord",
     "PublishedFile",
     "RejectedRow",
     "SkyDepth",

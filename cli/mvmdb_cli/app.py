@@ -17,6 +17,7 @@ from mvmdb_cli import (
     database,
     deep,
     demo,
+    difference,
     exclusion,
     footprint,
     history,
@@ -55,6 +56,7 @@ app.add_typer(ask.exposure_app, name="exposure")
 ask.exposure_app.command("contributions")(history.exposure_contributions)
 app.add_typer(ask.product_app, name="product")
 ask.product_app.command("history")(history.product_history)
+ask.product_app.command("diff")(difference.product_diff)
 ask.product_app.command("prune")(retention.product_prune)
 ask.product_app.command("pin")(retention.product_pin)
 ask.product_app.command("unpin")(retention.product_unpin)

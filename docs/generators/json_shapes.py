@@ -21,6 +21,7 @@ from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
+from mvmdb.pipeline.difference import ProductDifference
 from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.pixel import ProductPixel
@@ -249,6 +250,7 @@ OUTPUTS = (
     Output("product list", list[ProductRow]),
     Output("product list", list[ProductRevisionRow], "with --at"),
     Output("product history", list[ProductRevisionRow]),
+    Output("product diff", ProductDifference),
     Output("product prune", PruneReport),
     Output("product pin", PinRow),
     Output("product unpin", PinRow),

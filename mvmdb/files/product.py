@@ -33,6 +33,7 @@ __all__ = [
     "StagedProduct",
     "discard",
     "find_leftovers",
+    "image_arrays",
     "publish",
     "read_product",
     "read_product_header",
@@ -205,6 +206,19 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
     """
     with open_product(path) as hdus:
         yield hdus["SCI"].data
+
+
+@contextmanager
+def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
+    """Give SCI, WHT and, if there is one, ERR of a product by name, mapped from the file.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with open_product(path) as hdus:
+        yield {name: hdus[name].data for name in ("SCI", "WHT", "ERR") if name in hdus}
 
 
 def verify_product(path: Path) -> list[str]:

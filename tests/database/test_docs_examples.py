@@ -338,6 +338,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("product history", "", [product]),
         ("exposure contributions", "", ["izsm11a5q"]),
         ("pixel", "", ["181.1186", "27.9537", "--box", "3"]),
+        ("product diff", "", [product]),
         ("product pin", "", [product, "1"]),
         ("product unpin", "", [product, "1"]),
         ("retention list", "", []),

@@ -27,6 +27,7 @@ from mvmdb_cli import (
     preview,
     retention,
     status,
+    verify,
     withdrawal,
 )
 from mvmdb_cli.output import talk
@@ -45,6 +46,7 @@ app.add_typer(footprint.app, name="footprint")
 build.layer_app.command("explain")(status.layer_explain)
 app.add_typer(build.layer_app, name="layer")
 app.command("status")(status.status)
+app.command("verify")(verify.verify)
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.command("deep")(deep.deep)

@@ -28,6 +28,7 @@ from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
 from mvmdb.pipeline.retention import PruneReport
 from mvmdb.pipeline.staleness import LayerExplanation
+from mvmdb.pipeline.verify import VerifyReport
 from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
@@ -213,6 +214,7 @@ OUTPUTS = (
     Output("pixel", list[ProductPixel]),
     Output("status", list[SkycellStatusRow], "without SKYCELL"),
     Output("status", list[LayerStatusRow], "with SKYCELL"),
+    Output("verify", VerifyReport),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),

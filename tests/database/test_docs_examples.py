@@ -319,6 +319,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("layer explain", "", [DEMO, layer]),
         ("status", "without SKYCELL", []),
         ("status", "with SKYCELL", [DEMO, "--check"]),
+        ("verify", "", ["--quick", "--inputs"]),
         ("skycell at", "", ["181.1186", "27.9537"]),
         ("skycell show", "", [DEMO]),
         ("skycell show", "", ["p0000x01y01"]),

@@ -25,6 +25,7 @@ from mvmdb_cli import (
     parameters,
     pixel,
     preview,
+    rebuild,
     retention,
     status,
     verify,
@@ -47,6 +48,7 @@ build.layer_app.command("explain")(status.layer_explain)
 app.add_typer(build.layer_app, name="layer")
 app.command("status")(status.status)
 app.command("verify")(verify.verify)
+app.add_typer(rebuild.catalog_app, name="catalog")
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.command("deep")(deep.deep)

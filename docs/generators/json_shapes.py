@@ -26,6 +26,7 @@ from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
+from mvmdb.pipeline.rebuild import RebuildReport
 from mvmdb.pipeline.retention import PruneReport
 from mvmdb.pipeline.staleness import LayerExplanation
 from mvmdb.pipeline.verify import VerifyReport
@@ -215,6 +216,7 @@ OUTPUTS = (
     Output("status", list[SkycellStatusRow], "without SKYCELL"),
     Output("status", list[LayerStatusRow], "with SKYCELL"),
     Output("verify", VerifyReport),
+    Output("catalog rebuild", RebuildReport),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),

@@ -240,7 +240,14 @@ def _recipe_cards(plan: LayerPlan, image: LayerImage, stamp: BuildStamp) -> list
         HeaderCard("MVMRECIP", plan.recipe_sha256()[:16], "recipe: start of its SHA-256", _RECIPE),
         HeaderCard("MVMREV", stamp.revision, "revision of the product"),
         HeaderCard("MVMVER", stamp.versions["mvmdb"], "version of mvmdb"),
-        rows_card(plan, image, stamp.versions, stamp.host, stamp.process_id),
+        rows_card(
+            plan,
+            image,
+            stamp.versions,
+            created_utc=stamp.created_utc,
+            host=stamp.host,
+            process_id=stamp.process_id,
+        ),
     ]
 
 

@@ -62,7 +62,7 @@ def _record(
         product_name=ProductName.parse(header["FILENAME"]),
         revision=int(header["MVMREV"]),
         build_id=str(header["MVMBUILD"]),
-        created_at=datetime.fromisoformat(header["DATE"]).replace(tzinfo=UTC),
+        created_at=_moment(stated["created_utc"]),
         host=stated["host"],
         process_id=stated["process_id"],
         versions=stated["versions"],
@@ -77,6 +77,11 @@ def _record(
         inputs=inputs,
         withdrawn=tuple(ExcludedExposure(**item) for item in stated["withdrawn"]),
     )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _input(row: Mapping[str, Any]) -> InputRecord:

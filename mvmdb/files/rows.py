@@ -14,7 +14,13 @@ ROWS_KEYWORD = "MVMROWS"
 
 
 def rows_card(
-    plan: LayerPlan, image: LayerImage, versions: Mapping[str, str], host: str, process_id: int
+    plan: LayerPlan,
+    image: LayerImage,
+    versions: Mapping[str, str],
+    *,
+    created_utc: str,
+    host: str,
+    process_id: int,
 ) -> HeaderCard:
     """Return the card; the inputs of the recipe are not in it, for HDRTAB has them."""
     recipe = plan.recipe()
@@ -23,6 +29,7 @@ def rows_card(
         "parameter_set": plan.parameter_set,
         "parameter_overrides": dict(plan.parameter_overrides),
         "versions": dict(versions),
+        "created_utc": created_utc,
         "host": host,
         "process_id": process_id,
         "statistics": asdict(image.statistics),

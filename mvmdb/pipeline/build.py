@@ -215,7 +215,7 @@ def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
         revision = builds.begin_build(
             connection, plan, build_id, host=host, versions=versions, directory=str(directory)
         )
-    created_utc = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    created_utc = datetime.now(UTC).isoformat()
     return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
 
 

@@ -35,7 +35,7 @@ class ProductRecord:
     revision: int
     build_id: str
     created_at: datetime
-    """When the build began, to the second."""
+    """When the build began."""
     host: str
     process_id: int
     versions: Mapping[str, str]

@@ -345,6 +345,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("retention list", "", []),
         ("retention set", "", ["--newest", "0"]),
         ("product prune", "", ["--dry-run"]),
+        ("catalog rebuild", "", [tmp_path / "products"]),
         ("build list", "", []),
     ]:
         value = printed(*command.split(), *arguments)

@@ -87,7 +87,7 @@ def test_record_is_what_was_built(written: Path) -> None:
         stamp.versions,
     )
     assert (record.host, record.process_id) == ("builder.example.org", 4711)
-    assert record.created_at.isoformat() == "2026-11-22T18:30:05+00:00"
+    assert record.created_at.isoformat() == "2026-11-22T18:30:05.500000+00:00"
 
 
 def test_long_keyword_is_standard_fits(written: Path) -> None:

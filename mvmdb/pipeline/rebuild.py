@@ -74,8 +74,8 @@ class Lack:
 
     kind: Kind
     """file (not usable), exposure (not ingested), revision (no file of it), conflict (rows say otherwise),
-    withdrawal (of an exposure, that is not in force), parameter_set (unknown), current_product (a layer has
-    former revisions only)."""
+    withdrawal (of an exposure, that is not in force), parameter_set (unknown), current_product (a layer
+    has none, though files of it were found)."""
     name: str
     """File, root name, product or parameter set."""
     detail: str
@@ -176,7 +176,7 @@ def _sound_files(paths: Sequence[Path], lacks: list[Lack], on_file: Callable[[],
         try:
             yield _read(path)
         except ProductFileError as error:
-            lacks.append(Lack("file", str(path), str(error)))
+            lacks.append(Lack("file", str(path), str(error).removeprefix(f"{path}: ")))
         on_file()
 
 
@@ -330,7 +330,7 @@ def _lacking_rows(
     yield from _lacking_withdrawals(connection, found)
     for item in {one.layer: one for one in found}.values():
         if current_of_layer(connection, item.record.product_name) is None:
-            detail = "has former revisions only; mvmdb layer build makes a current one"
+            detail = "its layer has no current product now; mvmdb layer build makes one"
             yield Lack("current_product", str(item.record.product_name), detail)
 
 

@@ -152,7 +152,7 @@ def test_what_cannot_be_restored_is_told_one_by_one(site: Site, empty: Site) -> 
     site.build()
     # One exposure is never ingested, a file is damaged, another has a foreign name.
     files = [str(path) for path in sorted(site.exposures_dir.glob("*.fits"))]
-    ingest_files(empty.engine, [file for file in files if "2302" not in file])
+    list(ingest_files(empty.engine, [file for file in files if "2302" not in file]))
     fine = site.directory / str(site.plan(OTHER_LAYER).product_name)
     content = bytearray(fine.read_bytes())
     content[-5000] ^= 4
@@ -162,7 +162,6 @@ def test_what_cannot_be_restored_is_told_one_by_one(site: Site, empty: Site) -> 
     shutil.copy(fine, strange)
     report = rebuild(empty)
     coarse = str(site.plan().product_name)
-    print(report.not_restored)
     assert {(item.product, item.revision) for item in report.restored} == {(coarse, 4)}
     assert ("file", str(damaged)) in lacks(report)
     assert ("file", str(strange)) in lacks(report)
@@ -173,7 +172,7 @@ def test_what_cannot_be_restored_is_told_one_by_one(site: Site, empty: Site) -> 
     assert "CHECKSUM" in told[str(damaged)]
     assert f"its header says that it is {fine.name}" in told[str(strange)]
     assert "trailed" in told["ib6o2301q"]
-    ingest_files(empty.engine, files)
+    list(ingest_files(empty.engine, files))
     again = rebuild(empty)
     assert ("exposure", "ib6o2302q") not in lacks(again)
     assert {(item.product, item.revision) for item in again.restored} == {(coarse, 3), (fine.name, 1)}

@@ -17,17 +17,22 @@ from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, Parame
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
 from mvmdb.catalog.publication import LinkRow
+from mvmdb.catalog.retention import PinRow, PrunableRow, RetentionRuleRow
 from mvmdb.catalog.selections import SelectionCostRow, SelectionExclusionRow, SelectionRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
+from mvmdb.pipeline.difference import ProductDifference
 from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
+from mvmdb.pipeline.rebuild import RebuildReport
+from mvmdb.pipeline.retention import PruneReport
 from mvmdb.pipeline.selections import RemovedSelection, SelectionReport, SelectionShown, StoredEpoch
 from mvmdb.pipeline.staleness import LayerExplanation
+from mvmdb.pipeline.verify import VerifyReport
 from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
@@ -215,6 +220,8 @@ OUTPUTS = (
     Output("pixel", list[ProductPixel]),
     Output("status", list[SkycellStatusRow], "without SKYCELL"),
     Output("status", list[LayerStatusRow], "with SKYCELL"),
+    Output("verify", VerifyReport),
+    Output("catalog rebuild", RebuildReport),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
@@ -258,6 +265,12 @@ OUTPUTS = (
     Output("product list", list[ProductRow]),
     Output("product list", list[ProductRevisionRow], "with --at"),
     Output("product history", list[ProductRevisionRow]),
+    Output("product diff", ProductDifference),
+    Output("product prune", PruneReport),
+    Output("product pin", PinRow),
+    Output("product unpin", PinRow),
+    Output("retention list", list[RetentionRuleRow]),
+    Output("retention set", RetentionRuleRow),
     Output("build list", list[BuildRow]),
     Output("product show", ProductShown),
     Output("product links", list[LinkRow]),
@@ -284,8 +297,11 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     ParameterRuleRow: ("parameter_rule",),
     ParameterSetRow: ("parameter_set",),
     ProductRevisionRow: ("product_history",),
+    PinRow: ("product",),
+    PrunableRow: ("prunable_product",),
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
+    RetentionRuleRow: ("retention_rule",),
     RevisionRow: ("exposure",),
     SelectionExclusionRow: ("selection_exclusion",),
     SelectionRow: ("selection",),

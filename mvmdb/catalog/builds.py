@@ -186,19 +186,6 @@ def retire_product(connection: Connection, skycell: str, layer: str, selection: 
     connection.execute(current.values(state="retired", retired_at=func.clock_timestamp()))
 
 
-def list_replaced_files(connection: Connection, skycell: str, layer: str, selection: str) -> list[str]:
-    """Return files of former products that lie where no present one does (drz against drc, or retired)."""
-    query = text(
-        "select distinct s.file_path from mvm.product as s"
-        " where s.skycell = :skycell and s.layer = :layer and s.selection = :selection"
-        " and s.state in ('superseded', 'retired') and not exists ("
-        " select from mvm.product as c where c.skycell = s.skycell and c.layer = s.layer"
-        " and c.selection = s.selection and c.state in ('staged', 'current') and c.file_path = s.file_path)"
-    )
-    values = {"skycell": skycell, "layer": layer, "selection": selection}
-    return list(connection.execute(query, values).scalars())
-
-
 def list_running(connection: Connection) -> list[UnfinishedBuild]:
     """Return builds recorded as running, with what they staged; the caller tells the living by their lock."""
     query = text(

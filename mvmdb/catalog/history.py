@@ -39,6 +39,10 @@ class ProductRevisionRow:
     file_path: str
     file_sha256: str
     file_size_bytes: int
+    file_state: str
+    file_state_since: datetime | None
+    pinned_by: str | None
+    pinned_at: datetime | None
     parameter_set: str
     recipe_sha256: str
     host: str

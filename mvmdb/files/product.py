@@ -22,6 +22,7 @@ from mvmdb.files.checksum import checksum_problems
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, read_hdrtab, write_hdrtab
 from mvmdb.files.header import BuildStamp, primary_header
+from mvmdb.files.revisions import sync_directory
 from mvmdb.names import ProductName
 from mvmdb.records import LayerImage, LayerPlan, PublishedFile
 
@@ -32,6 +33,7 @@ __all__ = [
     "StagedProduct",
     "discard",
     "find_leftovers",
+    "image_arrays",
     "publish",
     "read_product",
     "read_product_header",
@@ -135,7 +137,9 @@ def stage_product(
 
 
 def publish(staged: StagedProduct) -> PublishedFile:
-    """Give a staged file its final name, in one step that survives a power cut; replaces a former product.
+    """Give a staged file its final name, in one step that survives a power cut.
+
+    A former product that bore this name must have been kept under another.
 
     Raises
     ------
@@ -144,7 +148,7 @@ def publish(staged: StagedProduct) -> PublishedFile:
     """
     with _file_errors(staged.final_path, "cannot be published", "see that the directory is writable"):
         staged.temporary_path.replace(staged.final_path)
-        _sync_directory(staged.final_path.parent)
+        sync_directory(staged.final_path.parent)
     return PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
 
 
@@ -202,6 +206,19 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
     """
     with open_product(path) as hdus:
         yield hdus["SCI"].data
+
+
+@contextmanager
+def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
+    """Give SCI, WHT and, if there is one, ERR of a product by name, mapped from the file.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with open_product(path) as hdus:
+        yield {name: hdus[name].data for name in ("SCI", "WHT", "ERR") if name in hdus}
 
 
 def verify_product(path: Path) -> list[str]:
@@ -293,14 +310,6 @@ def _write_synced(extensions: fits.HDUList, path: Path) -> tuple[str, int]:
         os.fsync(file.fileno())
         undo.pop_all()
     return stream.sha256.hexdigest(), stream.size_bytes
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_staged(name: str) -> bool:

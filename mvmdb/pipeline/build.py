@@ -7,10 +7,11 @@ layer finds it and finishes or removes what it left.
 
 from __future__ import annotations
 
+import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from sqlalchemy import Engine
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
+from mvmdb.errors import ConflictError, MissingFileError, MvmdbError, ProductFileError
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import find_leftovers, publish, stage_product
@@ -32,6 +33,14 @@ from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
 from mvmdb.pipeline.product_files import file_state
+from mvmdb.pipeline.retention import prune_products
+from mvmdb.pipeline.revisions import (
+    current_revision,
+    keep_former,
+    put_former_back,
+    record_former,
+    remove_replaced,
+)
 from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 
@@ -106,7 +115,7 @@ def build_layer(
     with builds.layer_lock(engine, str(skycell), str(layer), selection) as held:
         if not held:
             raise ConflictError(f"another process builds {layer} of {skycell}", {})
-        _remove_replaced(engine, str(skycell), str(layer), selection)
+        remove_replaced(engine, str(skycell), str(layer), selection)
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
             outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []
@@ -179,11 +188,17 @@ def _build(
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
             )
-    # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
+    # From here on nothing is undone: if this process dies, recover() finishes the step it was at.
+    layer = {"skycell": str(plan.skycell), "layer": str(plan.layer), "selection": plan.selection}
+    former = current_revision(engine, **layer)
+    keep_former(former)
     publish(staged)
     with transaction(engine) as connection:
+        record_former(connection, former)
         builds.publish_product(connection, stamp.build_id)
-    _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
+    remove_replaced(engine, **layer)
+    with suppress(ProductFileError):  # published is published; `mvmdb product prune` tells what is in the way
+        prune_products(engine, layer)
     return file
 
 
@@ -202,12 +217,14 @@ def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> F
 
 def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
     versions = {name: version(name) for name in _SOFTWARE}
+    host = platform.node()
     build_id = str(uuid.uuid4())
     with transaction(engine) as connection:
         revision = builds.begin_build(
-            connection, plan, build_id, host=platform.node(), versions=versions, directory=str(directory)
+            connection, plan, build_id, host=host, versions=versions, directory=str(directory)
         )
-    return BuildStamp(build_id, revision, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), versions)
+    created_utc = datetime.now(UTC).isoformat()
+    return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
 
 
 @contextmanager
@@ -235,15 +252,7 @@ def retire_product(engine: Engine, skycell: str, layer: str, selection: str) -> 
     """
     with transaction(engine) as connection:
         builds.retire_product(connection, skycell, layer, selection)
-    _remove_replaced(engine, skycell, layer, selection)
-
-
-def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -> None:
-    """Remove what former products of a layer left under another name."""
-    with transaction(engine) as connection:
-        replaced = builds.list_replaced_files(connection, skycell, layer, selection)
-    for path in replaced:
-        Path(path).unlink(missing_ok=True)
+    remove_replaced(engine, skycell, layer, selection)
 
 
 def recover(engine: Engine) -> list[str]:
@@ -263,7 +272,12 @@ def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
             if not (held and builds.is_running(connection, dead.build_id)):
                 return False
         done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
+        former = current_revision(engine, dead.skycell, dead.layer, dead.selection)
+        if not done:
+            put_former_back(former)
         with transaction(engine) as connection:
+            if done:
+                record_former(connection, former)
             (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
         _remove_leftovers(Path(dead.directory), dead.build_id)
         return True

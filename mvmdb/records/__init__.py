@@ -34,6 +34,7 @@ from mvmdb.records.layers import (
     Weighting,
 )
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
+from mvmdb.records.product_record import InputRecord, ProductRecord
 from mvmdb.records.provenance import Generation, ProductProvenance, Usage, WithdrawnInput
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "FootprintRow",
     "FootprintStatistics",
     "Generation",
+    "InputRecord",
     "InputStatistics",
     "Kernel",
     "LayerImage",
@@ -60,6 +62,7 @@ __all__ = [
     "LayerStatistics",
     "Preparation",
     "ProductProvenance",
+    "ProductRecord",
     "PublishedFile",
     "RejectedRow",
     "SkyDepth",

@@ -105,7 +105,11 @@ class Site:
 
     def files(self) -> list[str]:
         """Return the names of the files in the directory of the skycell."""
-        return sorted(path.name for path in self.directory.glob("*")) if self.directory.exists() else []
+        return sorted(path.name for path in self.directory.glob("*") if path.is_file())
+
+    def kept(self) -> list[str]:
+        """Return the names of the files of former revisions."""
+        return sorted(path.name for path in (self.directory / "revisions").glob("*"))
 
 
 @pytest.fixture
@@ -130,6 +134,12 @@ def assert_sound(site: Site) -> None:
     products = site.products()
     assert all(file_sha256(row.file_path) == row.file_sha256 for row in products)
     assert site.files() == sorted(row.product for row in products)
+    former = site.rows(
+        "select file_path, file_sha256 from mvm.product"
+        " where state = 'superseded' and file_state = 'in_place'"
+    )
+    assert all(file_sha256(str(path)) == sha256 for path, sha256 in former)
+    assert site.kept() == sorted(Path(str(path)).name for path, _ in former)
     assert "running" not in site.outcomes()
     assert "staged" not in {state for _, state in site.revisions()}
     for row in products:

@@ -327,6 +327,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("selection remove", "", ["early", "--force"]),
         ("status", "without SKYCELL", []),
         ("status", "with SKYCELL", [DEMO, "--check"]),
+        ("verify", "", ["--quick", "--inputs"]),
         ("skycell at", "", ["181.1186", "27.9537"]),
         ("skycell show", "", [DEMO]),
         ("skycell show", "", ["p0000x01y01"]),
@@ -347,6 +348,13 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("product links", "", [product]),
         ("exposure contributions", "", ["izsm11a5q"]),
         ("pixel", "", ["181.1186", "27.9537", "--box", "3"]),
+        ("product diff", "", [product]),
+        ("product pin", "", [product, "1"]),
+        ("product unpin", "", [product, "1"]),
+        ("retention list", "", []),
+        ("retention set", "", ["--newest", "0"]),
+        ("product prune", "", ["--dry-run"]),
+        ("catalog rebuild", "", [tmp_path / "products"]),
         ("build list", "", []),
     ]:
         value = printed(*command.split(), *arguments)

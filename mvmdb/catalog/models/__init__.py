@@ -13,7 +13,15 @@ from mvmdb.catalog.models.exposures import (
     placement,
     withdrawal,
 )
-from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
+from mvmdb.catalog.models.products import (
+    build,
+    engine,
+    parameter_rule,
+    parameter_set,
+    product,
+    product_input,
+    retention_rule,
+)
 from mvmdb.catalog.models.publication import filter_band, publisher
 from mvmdb.catalog.models.selections import selection, selection_exclusion
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
@@ -38,6 +46,7 @@ __all__ = [
     "projection_cell",
     "projection_core",
     "publisher",
+    "retention_rule",
     "ring",
     "selection",
     "selection_exclusion",

@@ -213,7 +213,15 @@ def layer_build(
             return
         url = database_url(settings)
         orders = [
-            BuildOrder(url, settings.products_dir, task.plan.skycell, task.plan.layer, choice, force)
+            BuildOrder(
+                url,
+                settings.products_dir,
+                task.plan.skycell,
+                task.plan.layer,
+                choice,
+                force,
+                settings.lease_s,
+            )
             for task, choice in wanted
         ]
         results = _build(orders, tasks, workers or settings.workers, quiet=as_json)

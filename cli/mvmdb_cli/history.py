@@ -52,6 +52,8 @@ _BUILD_COLUMNS = {
     "outcome": "outcome",
     "revision": "revision",
     "host": "host",
+    "process_id": "process",
+    "heartbeat_age_s:.0f": "silent/s",
     "build_id": "build",
     "error": "error",
 }

@@ -1,7 +1,7 @@
 """Build: a plan carried out, from pixels to a published file and its rows.
 
-One straight road: lock, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
-current. A process that dies on the way leaves a running build without a lock; the next build of any
+One straight road: lease, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
+current. A process that dies on the way leaves a running build whose lease runs out; the next build of any
 layer finds it and finishes or removes what it left.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,13 +21,15 @@ from sqlalchemy import Engine
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
+from mvmdb.catalog.leases import DEFAULT_LEASE_S, Lease, fenced
+from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import find_leftovers, publish, stage_product
+from mvmdb.files.product import StagedProduct, find_leftovers, publish, stage_product
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
-from mvmdb.names import LayerName, SkycellName
+from mvmdb.names import LayerName, ProductName, SkycellName
+from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
@@ -70,6 +72,7 @@ def build_layer(
     *,
     choice: ParameterChoice = DEFAULT_CHOICE,
     force: bool = False,
+    lease_s: float = DEFAULT_LEASE_S,
     on_input: OnInput | None = None,
 ) -> BuildResult:
     """Build one layer unless its product is current.
@@ -86,22 +89,27 @@ def build_layer(
         With which parameters.
     force
         Build although nothing has changed.
+    lease_s
+        How long this process may be silent before others take it for dead, seconds.
     on_input
         Called with the context index of each input when it has been drizzled.
 
     Raises
     ------
     ConflictError
-        Another process builds this layer.
+        Another process builds this layer, or has taken over because this one was silent for too long.
     MissingFileError
         Inputs are known by their footprints alone; nothing is recorded.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
-    recover(engine)
-    with builds.layer_lock(engine, str(skycell), str(layer), "all") as held:
-        if not held:
-            raise ConflictError(f"another process builds {layer} of {skycell}", {})
+    recover(engine, lease_s=lease_s)
+    with leased(engine, str(skycell), str(layer), "all", duration_s=lease_s) as held:
+        if held is None:
+            raise another_builds(engine, str(skycell), str(layer), "all")
+        lease, heartbeat = held
+        _settle(engine, lease)
+        _remove_strays(products_dir / str(skycell), lease)
         _remove_replaced(engine, str(skycell), str(layer), "all")
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice)
@@ -112,7 +120,8 @@ def build_layer(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
         require_files(task.plan)
-        return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
+        road = _Road(engine, lease, _directory(products_dir, task.plan), _watched(heartbeat, on_input))
+        return _result(task, "published", _build(road, task.plan, outlines).path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -153,30 +162,54 @@ def _directory(products_dir: Path, plan: LayerPlan) -> Path:
     return products_dir / str(plan.skycell)
 
 
-def _build(
-    engine: Engine,
-    products_dir: Path,
-    plan: LayerPlan,
-    outlines: Sequence[ChipOutline],
-    on_input: OnInput | None,
-) -> PublishedFile:
-    directory = _directory(products_dir, plan)
-    stamp = _begin(engine, plan, directory)
-    with _failure_recorded(engine, stamp.build_id, directory):
-        image, headers = compute_layer(plan, on_input)
+@dataclass(frozen=True)
+class _Road:
+    """What every step of a build needs."""
+
+    engine: Engine
+    lease: Lease
+    directory: Path
+    on_input: OnInput
+
+
+def _watched(heartbeat: Heartbeat, on_input: OnInput | None) -> OnInput:
+    """Return what is called after each input: a build that has lost its lease stops there."""
+
+    def after_input(context_index: int) -> None:
+        heartbeat.require()
+        if on_input is not None:
+            on_input(context_index)
+
+    return after_input
+
+
+def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline]) -> PublishedFile:
+    stamp = _begin(road, plan)
+    with _failure_recorded(road, stamp.build_id):
+        image, headers = compute_layer(plan, road.on_input)
         image = replace(image, footprints=_footprint_statistics(plan, outlines))
-        staged = stage_product(directory, plan, image, headers, stamp)
+        staged = stage_product(road.directory, plan, image, headers, stamp)
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
-        with transaction(engine) as connection:
+        with fenced(road.engine, road.lease) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
             )
-    # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
-    publish(staged)
-    with transaction(engine) as connection:
+    # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
+    _rename(road, staged)
+    with fenced(road.engine, road.lease) as connection:
         builds.publish_product(connection, stamp.build_id)
-    _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
+    _remove_replaced(road.engine, str(plan.skycell), str(plan.layer), plan.selection)
     return file
+
+
+def _rename(road: _Road, staged: StagedProduct) -> None:
+    """Give the file its name. A builder that was taken for dead fails: its staged file has been removed."""
+    try:
+        publish(staged)
+    except ProductFileError:
+        with fenced(road.engine, road.lease):
+            pass  # raises when the lease is lost, which is the better reason
+        raise
 
 
 def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> FootprintStatistics:
@@ -192,31 +225,51 @@ def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> F
     )
 
 
-def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
+def _begin(road: _Road, plan: LayerPlan) -> BuildStamp:
     versions = {name: version(name) for name in _SOFTWARE}
     build_id = str(uuid.uuid4())
-    with transaction(engine) as connection:
+    with fenced(road.engine, road.lease) as connection:
         revision = builds.begin_build(
-            connection, plan, build_id, host=platform.node(), versions=versions, directory=str(directory)
+            connection,
+            plan,
+            build_id,
+            host=platform.node(),
+            versions=versions,
+            directory=str(road.directory),
         )
     return BuildStamp(build_id, revision, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), versions)
 
 
 @contextmanager
-def _failure_recorded(engine: Engine, build_id: str, directory: Path) -> Iterator[None]:
-    """Record why a build failed and remove its files; whatever it was, it goes on to the caller."""
+def _failure_recorded(road: _Road, build_id: str) -> Iterator[None]:
+    """Remove the files of a build that failed and record why; whatever it was, it goes on to the caller.
+
+    Nothing is recorded by a builder that has lost its lease, or its database: others do that.
+    """
     try:
         yield
     except BaseException as error:
-        with transaction(engine) as connection:
+        _remove_leftovers(road.directory, build_id)
+        with suppress(CatalogError), fenced(road.engine, road.lease) as connection:
             builds.fail_build(connection, build_id, f"{type(error).__name__}: {error}")
-        _remove_leftovers(directory, build_id)
         raise
 
 
 def _remove_leftovers(directory: Path, build_id: str) -> None:
     for path in find_leftovers(directory):
         if build_id in path.name:
+            path.unlink(missing_ok=True)
+
+
+def _remove_strays(directory: Path, lease: Lease) -> None:
+    """Remove staged files of a layer that a late builder wrote after it had been settled, and died."""
+    for path in find_leftovers(directory):
+        name = ProductName.parse(path.name.removeprefix(".").removesuffix(".part").rpartition(".")[0])
+        if (str(name.skycell), str(name.layer), name.selection) == (
+            lease.skycell,
+            lease.layer,
+            lease.selection,
+        ):
             path.unlink(missing_ok=True)
 
 
@@ -228,27 +281,41 @@ def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -
         Path(path).unlink(missing_ok=True)
 
 
-def recover(engine: Engine) -> list[str]:
+def recover(engine: Engine, *, lease_s: float = DEFAULT_LEASE_S) -> list[str]:
     """Finish or remove what dead builds left; return their identities.
 
-    A running build whose layer is not locked has lost its process. If its file is in place with the
-    hash of its staged rows, only the last step was missing; otherwise nothing of it remains.
+    A running build whose lease has run out is dead, or is treated so: it can publish nothing any more.
     """
     with transaction(engine) as connection:
-        running = builds.list_running(connection)
-    return [item.build_id for item in running if _recover_one(engine, item)]
+        dead = builds.list_dead(connection)
+    layers = dict.fromkeys((item.skycell, item.layer, item.selection) for item in dead)
+    return [build_id for layer in layers for build_id in _recover_layer(engine, layer, lease_s)]
 
 
-def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
-    with builds.layer_lock(engine, dead.skycell, dead.layer, dead.selection) as held:
-        with transaction(engine) as connection:
-            if not (held and builds.is_running(connection, dead.build_id)):
-                return False
-        done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
-        with transaction(engine) as connection:
-            (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
-        _remove_leftovers(Path(dead.directory), dead.build_id)
-        return True
+def _recover_layer(engine: Engine, layer: tuple[str, str, str], lease_s: float) -> list[str]:
+    with leased(engine, *layer, duration_s=lease_s) as held:
+        return _settle(engine, held[0]) if held is not None else []
+
+
+def _settle(engine: Engine, lease: Lease) -> list[str]:
+    """Finish or remove what earlier builds of a layer left, now that the lease is ours."""
+    with transaction(engine) as connection:
+        unfinished = builds.list_predecessors(connection, lease)
+    for item in unfinished:
+        _settle_one(engine, lease, item)
+    return [item.build_id for item in unfinished]
+
+
+def _settle_one(engine: Engine, lease: Lease, dead: builds.UnfinishedBuild) -> None:
+    """Take the staged file away first: from then on a late builder has nothing that it could rename.
+
+    Only then it is certain whether the file is in place. If it is, with the hash of the staged rows, only
+    the last step was missing; otherwise nothing of the build remains.
+    """
+    _remove_leftovers(Path(dead.directory), dead.build_id)
+    done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
+    with fenced(engine, lease) as connection:
+        (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
 
 
 def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[LayerImage, list[ChipHeader]]:
@@ -304,6 +371,7 @@ class BuildOrder:
     layer: LayerName
     choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
+    lease_s: float = DEFAULT_LEASE_S
 
 
 def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult:
@@ -317,6 +385,7 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
             order.layer,
             choice=order.choice,
             force=order.force,
+            lease_s=order.lease_s,
             on_input=on_input,
         )
     except MvmdbError as error:

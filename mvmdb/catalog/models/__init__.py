@@ -13,6 +13,7 @@ from mvmdb.catalog.models.exposures import (
     placement,
     withdrawal,
 )
+from mvmdb.catalog.models.leases import lease
 from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
@@ -26,6 +27,7 @@ __all__ = [
     "extent_revision",
     "ingest_failure",
     "layer_scale",
+    "lease",
     "metadata",
     "parameter_rule",
     "parameter_set",

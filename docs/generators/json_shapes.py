@@ -13,9 +13,11 @@ from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.footprints import OverlapRow
 from mvmdb.catalog.history import BuildRow, ContributionRow, ProductRevisionRow
 from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
+from mvmdb.catalog.leases import ReleasedLease
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
+from mvmdb.catalog.rights import RoleRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
@@ -218,6 +220,7 @@ OUTPUTS = (
     Output("db status", OwnDatabase, "with MVMDB_DATABASE_URL"),
     Output("db upgrade", PrivateDatabase, "with the private cluster"),
     Output("db upgrade", OwnDatabase, "with MVMDB_DATABASE_URL"),
+    Output("db roles", list[RoleRow]),
     Output("db url", DatabaseAddress),
     Output("layer list", list[LayerRow], "with SKYCELL"),
     Output("layer list", list[SkycellRow], "without"),
@@ -248,6 +251,7 @@ OUTPUTS = (
     Output("product list", list[ProductRevisionRow], "with --at"),
     Output("product history", list[ProductRevisionRow]),
     Output("build list", list[BuildRow]),
+    Output("build release", ReleasedLease),
     Output("product show", ProductShown),
 )
 
@@ -274,6 +278,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     ProductRevisionRow: ("product_history",),
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
+    ReleasedLease: ("build",),
     RevisionRow: ("exposure",),
     SkycellHit: ("skycell",),
     SkycellRow: ("layer_member",),

@@ -153,16 +153,18 @@ def publish_product(connection: Connection, build_id: str) -> None:
     _finish(connection, build_id, outcome="published")
 
 
-def list_replaced_files(connection: Connection, skycell: str, layer: str, selection: str) -> list[str]:
+def list_replaced_files(
+    connection: Connection, skycell: str, layer: str, selection: str
+) -> list[PublishedFile]:
     """Return files of superseded products that bear another name than the current one (drz against drc)."""
     query = text(
-        "select distinct s.file_path from mvm.product as s"
+        "select distinct s.file_path, s.file_sha256, s.file_size_bytes from mvm.product as s"
         " join mvm.product as c on c.skycell = s.skycell and c.layer = s.layer and c.selection = s.selection"
         " where s.skycell = :skycell and s.layer = :layer and s.selection = :selection"
         " and s.state = 'superseded' and c.state = 'current' and c.file_path <> s.file_path"
     )
     values = {"skycell": skycell, "layer": layer, "selection": selection}
-    return list(connection.execute(query, values).scalars())
+    return [PublishedFile(*row) for row in connection.execute(query, values)]
 
 
 def list_dead(connection: Connection) -> list[UnfinishedBuild]:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Function, func, select
+from sqlalchemy import Connection, Engine, Function, Text, and_, cast, func, select
 
 from mvmdb.catalog.engine import catalog_errors, transaction
-from mvmdb.catalog.models import lease
-from mvmdb.errors import ConflictError
+from mvmdb.catalog.models import build, lease
+from mvmdb.errors import ConflictError, UnknownObjectError
 
 DEFAULT_LEASE_S = 120.0
 """How long a builder may be silent before another takes its place."""
@@ -39,6 +39,18 @@ class LeaseHolder:
     host: str
     process_id: int
     remaining_s: float
+
+
+@dataclass(frozen=True)
+class ReleasedLease:
+    """The lease of a running build that has been ended."""
+
+    build_id: str
+    skycell: str
+    layer: str
+    selection: str
+    host: str
+    process_id: int
 
 
 def take_lease(
@@ -110,3 +122,22 @@ def find_holder(connection: Connection, skycell: str, layer: str, selection: str
     )
     row = connection.execute(query).one_or_none()
     return LeaseHolder(row[0], row[1], float(row[2])) if row is not None else None
+
+
+def release_build(connection: Connection, build_id: str) -> ReleasedLease:
+    """End the lease of a build that somebody knows to be dead; if it lives, it can write nothing any more.
+
+    Raises
+    ------
+    UnknownObjectError
+        No such build runs.
+    """
+    held = and_(lease.c.token == build.c.lease_token, build.c.outcome == "running")
+    query = select(lease).join(build, held).where(cast(build.c.build_id, Text) == build_id.lower())
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise UnknownObjectError(
+            f"no build {build_id} holds a lease", hint="`mvmdb build list --outcome running` names all"
+        )
+    connection.execute(select(func.mvm.release_lease(row.token)))
+    return ReleasedLease(build_id.lower(), row.skycell, row.layer, row.selection, row.host, row.process_id)

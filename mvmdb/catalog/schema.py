@@ -24,6 +24,7 @@ from mvmdb.catalog.models import (
     tessellation,
 )
 from mvmdb.catalog.models import engine as engine_row
+from mvmdb.catalog.rights import grant_rights, has_roles, may_change
 from mvmdb.catalog.sqlfiles import SqlFile, packaged_directory, sql_files
 from mvmdb.catalog.types import SKY_SRID, SPHERE_RADIUS_M
 from mvmdb.errors import CatalogError, FrozenTessellationError, SchemaVersionError
@@ -109,6 +110,8 @@ def upgrade(engine: Engine) -> None:
         _register_engine(connection)
         _create_objects(connection)
         _begin_history(connection)
+        if has_roles(connection):
+            grant_rights(connection)
 
 
 def _create_extensions(engine: Engine) -> None:
@@ -216,10 +219,13 @@ def _register_tessellation(connection: Connection) -> None:
 
 
 def _register_engine(connection: Connection) -> None:
-    """Put this version's engine in force; one that already is so stays as it is, with its date."""
+    """Put this version's engine in force; one that already is so stays as it is, with its date.
+
+    Who may only ask leaves the one in force as it is.
+    """
     present = connection.execute(select(engine_row.c.engine, engine_row.c.default_parameters)).one_or_none()
     values = {"engine": ENGINE, "default_parameters": asdict(DrizzleParameters())}
-    if present is not None and dict(present._mapping) == values:
+    if present is not None and (dict(present._mapping) == values or not may_change(connection, "engine")):
         return
     row = insert_or(engine_row).values(**values)
     connection.execute(

@@ -33,7 +33,7 @@ from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
-from mvmdb.pipeline.product_files import file_state
+from mvmdb.pipeline.product_files import file_state, remove_file
 from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 
@@ -277,8 +277,8 @@ def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -
     """Remove what superseded products of a layer left under another name."""
     with transaction(engine) as connection:
         replaced = builds.list_replaced_files(connection, skycell, layer, selection)
-    for path in replaced:
-        Path(path).unlink(missing_ok=True)
+    for file in replaced:
+        remove_file(file)
 
 
 def recover(engine: Engine, *, lease_s: float = DEFAULT_LEASE_S) -> list[str]:

@@ -38,6 +38,7 @@ from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out, compute_layer, recover
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.plan import plan_layer
+from mvmdb.pipeline.product_files import remove_file
 from mvmdb.records import LayerPlan, PublishedFile
 from tests.support.exposures import SyntheticExposure
 
@@ -335,6 +336,19 @@ def test_drz_becomes_drc(site: Site) -> None:
         pytest.raises(UnknownObjectError, match="no product hst_skycell"),
     ):
         find_product(connection, drz.product)
+
+
+def test_superseded_file_is_removed_unless_its_name_has_been_given_again(site: Site) -> None:
+    """A late builder removes what it had found superseded, and the name bears a new product by now."""
+    site.build()
+    [first] = site.products()
+    former = PublishedFile(first.file_path, first.file_sha256, first.file_size_bytes)
+    site.build(force=True)
+    remove_file(former)
+    assert_sound(site)
+    [second] = site.products()
+    remove_file(PublishedFile(second.file_path, second.file_sha256, second.file_size_bytes))
+    assert site.files() == []
 
 
 def test_staged_rows_are_invisible(site: Site) -> None:

@@ -18,7 +18,6 @@ from typing import Protocol
 import numpy as np
 
 from mvmdb.catalog.engine import connect
-from mvmdb.files.product import find_leftovers
 from mvmdb.pipeline.build import BuildOrder, carry_out
 from mvmdb.pipeline.ingest import ingest_files
 from tests.kill.site import (
@@ -32,8 +31,11 @@ from tests.kill.site import (
     phase_of,
 )
 
-AIMS = ("any time", "file appears", "file renamed")
-"""When a builder is struck: at any time of its life, soon after its file appears, when the file goes."""
+AIMS = ("any time", "computing", "file written", "rows staged", "renamed", "any time")
+"""When a builder is struck: at any time of its life, or just when its traces are those of a phase."""
+
+_STEP_S = 0.0004
+"""How long a builder runs between two looks at its traces."""
 
 _EVERY_NTH_IS_A_PROGRAM = 12
 """So many kills strike a real ``mvmdb``, which takes seconds to start, the others a process that is warm."""
@@ -71,7 +73,7 @@ class Killer:
             self._await_aim(worker, AIMS[number % len(AIMS)], "build", number)
             _strike(worker, signal.SIGKILL)
         self._count("build", number)
-        self.tally.phases[phase_of(self.site)] += 1
+        self.tally.phases[f"killed: {phase_of(self.site)}"] += 1
         check_after_kill(self.site)
         self._complete(number)
 
@@ -92,10 +94,13 @@ class Killer:
         kind = "ingest" if number % 3 == 2 else "build"
         started = self._ingester(1, files) if kind == "ingest" else self._builder(1)
         with started as worker:
-            self._await_aim(worker, "any time" if kind == "ingest" else AIMS[number % 2], kind, 1)
+            self._await_aim(worker, "any time" if kind == "ingest" else AIMS[number % len(AIMS)], kind, 1)
             self.site.stop_server()
+            _strike(worker, signal.SIGCONT)
             _await_end(worker)
             self.site.start_server()
+        if kind == "build":
+            self.tally.phases[f"server stopped: {phase_of(self.site)}"] += 1
         self.tally.kills[f"server under {kind}"] += 1
         check_after_kill(self.site)
         check_ingest(self.site, files, is_complete=False)
@@ -139,11 +144,22 @@ class Killer:
                 self.durations_s[name] = self._duration_s(kind, number)
             time.sleep(self.random.uniform(0, 1.05) * self.durations_s[name])
             return
-        _poll(worker, lambda: bool(find_leftovers(self.site.directory)))
-        if aim == "file renamed":
-            _poll(worker, lambda: not find_leftovers(self.site.directory))
-        else:
-            time.sleep(self.random.uniform(0, 0.03))
+        self._step_to(worker, aim)
+
+    def _step_to(self, worker: Worker, phase: str) -> None:
+        """Let the builder run in small steps until its traces are those of a phase, or it has ended.
+
+        Between steps it stands still (SIGSTOP), so that phases of less than a millisecond are met.
+        """
+        assert worker.pid is not None
+        while _is_alive(worker) and not self.site.rows("select 1 from mvm.build where outcome = 'running'"):
+            time.sleep(0.001)
+        while _is_alive(worker):
+            _strike(worker, signal.SIGSTOP)
+            if phase_of(self.site) == phase:
+                return
+            _strike(worker, signal.SIGCONT)
+            time.sleep(self.random.uniform(0, 2) * _STEP_S)
 
     def _duration_s(self, kind: str, number: int) -> float:
         """Return how long such a worker lives when nobody strikes it."""
@@ -236,11 +252,6 @@ def _strike(worker: Worker, with_signal: signal.Signals) -> None:
         _await_end(worker)
 
 
-def _poll(worker: Worker, condition: Callable[[], bool]) -> None:
-    while _is_alive(worker) and not condition():
-        time.sleep(0.0002)
-
-
 def _await_end(worker: Worker) -> None:
     deadline_s = time.monotonic() + PATIENCE_S
     while _is_alive(worker):
@@ -253,8 +264,8 @@ def kill_many(site: Site, n_kills: int, seed: int) -> Tally:
     killer = Killer(site, np.random.default_rng(seed))
     kinds = (killer.build_round, killer.ingest_round, killer.build_round, killer.pause_round)
     for number in range(n_kills):
-        if number % 10 == 9:
-            killer.server_round(number // 10)
+        if number % 8 == 7:
+            killer.server_round(number // 8)
         else:
             kinds[number % len(kinds)](number // len(kinds))
     return killer.tally

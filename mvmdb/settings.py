@@ -21,6 +21,9 @@ from mvmdb.errors import SettingsError
 ENVIRONMENT_PREFIX = "MVMDB_"
 FILE_NAME = "mvmdb.toml"
 
+DEFAULT_LEASE_S = 120.0
+"""How long a builder may be silent before another takes its place."""
+
 _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _REMEDIES = {
     "home": "name a directory you can write to",
@@ -96,7 +99,7 @@ class Settings(BaseSettings):
         default_factory=lambda validated: Path(validated["home"]) / "products"
     )
     workers: int = Field(default_factory=usable_cpus, ge=1)
-    lease_s: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    lease_s: float = Field(default=DEFAULT_LEASE_S, gt=0, allow_inf_nan=False)
 
     @classmethod
     def settings_customise_sources(

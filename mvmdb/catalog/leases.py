@@ -17,9 +17,6 @@ from mvmdb.catalog.engine import catalog_errors, transaction
 from mvmdb.catalog.models import build, lease
 from mvmdb.errors import ConflictError, UnknownObjectError
 
-DEFAULT_LEASE_S = 120.0
-"""How long a builder may be silent before another takes its place."""
-
 
 @dataclass(frozen=True)
 class Lease:
@@ -61,7 +58,7 @@ def take_lease(
     *,
     host: str,
     process_id: int,
-    duration_s: float = DEFAULT_LEASE_S,
+    duration_s: float,
 ) -> Lease | None:
     """Take the lease of a layer; None when another holds it. It is taken when this returns."""
     call = func.mvm.take_lease(skycell, layer, selection, host, process_id, duration_s)

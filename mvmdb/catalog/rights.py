@@ -110,15 +110,18 @@ def role_needed(message: str) -> str:
 
 
 def create_roles(connection: Connection) -> None:
-    """Create the roles where they are missing, and grant each its rights; the same again changes nothing."""
-    present = set(
-        connection.execute(text("select rolname from pg_roles where rolname like 'mvm\\_%'")).scalars()
-    )
+    """Create the roles where they are missing, and grant each its rights; the same again changes nothing.
+
+    Roles belong to the server: somebody else may have made them, for another database.
+    """
+    exists = text("select exists (select from pg_roles where rolname = :role)")
+    is_member = text("select pg_has_role(:role, :other, 'member')")
     for role, included in ROLES.items():
-        if role not in present:
+        if not connection.execute(exists, {"role": role}).scalar():
             connection.execute(text(f"create role {role} nologin"))
         for other in included:
-            connection.execute(text(f"grant {other} to {role}"))
+            if not connection.execute(is_member, {"role": role, "other": other}).scalar():
+                connection.execute(text(f"grant {other} to {role}"))
     grant_rights(connection)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.catalog.leases import DEFAULT_LEASE_S, Lease, fenced
+from mvmdb.catalog.leases import Lease, fenced
 from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
@@ -35,6 +35,7 @@ from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_f
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
 from mvmdb.pipeline.product_files import file_state, remove_file
 from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
+from mvmdb.settings import DEFAULT_LEASE_S
 from mvmdb.sky.grid import skycell_grid
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")

@@ -195,6 +195,39 @@ def test_upgrade_renews_the_rights(engine: Engine) -> None:
         assert connection.execute(text(query)).scalar() is False
 
 
+def test_owner_without_superuser_rights(bare_database: str) -> None:
+    """Extensions by a superuser, all else by an owner who may create roles, as the how-to says."""
+    owner = f"owner_{uuid.uuid4().hex[:8]}"
+    superuser = connect(bare_database)
+    name = make_url(bare_database).database
+    with transaction(superuser) as connection:
+        for statement in (
+            f"create role {owner} login createrole password 'secret'",
+            f"alter database {name} owner to {owner}",
+            "create extension postgis",
+            "create extension btree_gist",
+            "create extension citext",
+            f"grant select, insert on spatial_ref_sys to {owner}",
+        ):
+            connection.execute(text(statement))
+    login = make_url(bare_database).set(username=owner, password="secret")
+    engine = connect(login.render_as_string(hide_password=False))
+    upgrade(engine)
+    with transaction(engine) as connection:
+        create_roles(connection)
+        create_roles(connection)
+        definition = "update mvm.sql_object set definition_sha256 = 'other' where position = 0"
+        connection.execute(text(definition))
+    upgrade(engine)
+    assert is_current(engine)
+    engine.dispose()
+    with transaction(superuser) as connection:
+        connection.execute(text(f"drop owned by {owner} cascade"))
+        connection.execute(text(f"alter database {name} owner to current_user"))
+        connection.execute(text(f"drop role {owner}"))
+    superuser.dispose()
+
+
 @dataclass
 class Archive:
     """A database with an exposure, and a login for each role."""

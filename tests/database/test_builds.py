@@ -538,6 +538,27 @@ def test_late_builder_cannot_rename(site: Site) -> None:
     assert_sound(site)
 
 
+@pytest.mark.parametrize("is_rebuild", [False, True])
+def test_builder_that_is_overtaken_before_its_rename(
+    site: Site, monkeypatch: pytest.MonkeyPatch, is_rebuild: bool
+) -> None:
+    """Its rows are staged when another takes over and builds; it says so, and has changed nothing."""
+    if is_rebuild:
+        site.build()
+
+    def overtaken(staged: StagedProduct) -> PublishedFile:
+        monkeypatch.undo()
+        run_out(site)
+        assert site.build(force=True) == "published"
+        return publish(staged)
+
+    monkeypatch.setattr("mvmdb.pipeline.build.publish", overtaken)
+    with pytest.raises(ConflictError, match="has passed to another builder"):
+        site.build(force=True)
+    assert site.outcomes() == ["published"] * is_rebuild + ["abandoned", "published"]
+    assert_sound(site)
+
+
 def test_late_builder_that_had_renamed_is_finished_by_the_next(site: Site) -> None:
     late = Builder.begin(site)
     publish(late.stage())

@@ -10,7 +10,7 @@ import os
 from tests.kill.rounds import kill_many
 from tests.kill.site import killing_site
 
-N_KILLS = int(os.environ.get("MVMDB_TEST_KILLS", "32"))
+N_KILLS = int(os.environ.get("MVMDB_TEST_KILLS", "24"))
 
 
 def test_killed_at_random() -> None:

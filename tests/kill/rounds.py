@@ -34,6 +34,8 @@ from tests.kill.site import (
 AIMS = ("any time", "computing", "file written", "rows staged", "renamed", "any time")
 """When a builder is struck: at any time of its life, or just when its traces are those of a phase."""
 
+_KINDS = ("build", "ingest", "build", "pause", "build", "server", "build", "pause")
+
 _STEP_S = 0.0004
 """How long a builder runs between two looks at its traces."""
 
@@ -262,10 +264,9 @@ def _await_end(worker: Worker) -> None:
 def kill_many(site: Site, n_kills: int, seed: int) -> Tally:
     """Strike so often, all kinds in turn; return what was done."""
     killer = Killer(site, np.random.default_rng(seed))
-    kinds = (killer.build_round, killer.ingest_round, killer.build_round, killer.pause_round)
+    rounds: Counter[str] = Counter()
     for number in range(n_kills):
-        if number % 8 == 7:
-            killer.server_round(number // 8)
-        else:
-            kinds[number % len(kinds)](number // len(kinds))
+        kind = _KINDS[number % len(_KINDS)]
+        getattr(killer, f"{kind}_round")(rounds[kind])
+        rounds[kind] += 1
     return killer.tally

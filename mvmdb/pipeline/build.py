@@ -25,15 +25,16 @@ from mvmdb.catalog.leases import Lease, fenced
 from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import StagedProduct, find_leftovers, publish, stage_product
+from mvmdb.files.product import StagedProduct, publish, stage_product
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
-from mvmdb.names import LayerName, ProductName, SkycellName
+from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
-from mvmdb.pipeline.product_files import file_state, remove_file
+from mvmdb.pipeline.product_files import remove_file
+from mvmdb.pipeline.recovery import recover, remove_leftovers, remove_strays, settle
 from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 from mvmdb.settings import DEFAULT_LEASE_S
 from mvmdb.sky.grid import skycell_grid
@@ -109,8 +110,8 @@ def build_layer(
         if held is None:
             raise another_builds(engine, str(skycell), str(layer), "all")
         lease, heartbeat = held
-        _settle(engine, lease)
-        _remove_strays(products_dir / str(skycell), lease)
+        settle(engine, lease)
+        remove_strays(products_dir / str(skycell), lease)
         _remove_replaced(engine, str(skycell), str(layer), "all")
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice)
@@ -250,28 +251,10 @@ def _failure_recorded(road: _Road, build_id: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        _remove_leftovers(road.directory, build_id)
+        remove_leftovers(road.directory, build_id)
         with suppress(CatalogError), fenced(road.engine, road.lease) as connection:
             builds.fail_build(connection, build_id, f"{type(error).__name__}: {error}")
         raise
-
-
-def _remove_leftovers(directory: Path, build_id: str) -> None:
-    for path in find_leftovers(directory):
-        if build_id in path.name:
-            path.unlink(missing_ok=True)
-
-
-def _remove_strays(directory: Path, lease: Lease) -> None:
-    """Remove staged files of a layer that a late builder wrote after it had been settled, and died."""
-    for path in find_leftovers(directory):
-        name = ProductName.parse(path.name.removeprefix(".").removesuffix(".part").rpartition(".")[0])
-        if (str(name.skycell), str(name.layer), name.selection) == (
-            lease.skycell,
-            lease.layer,
-            lease.selection,
-        ):
-            path.unlink(missing_ok=True)
 
 
 def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -> None:
@@ -280,43 +263,6 @@ def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -
         replaced = builds.list_replaced_files(connection, skycell, layer, selection)
     for file in replaced:
         remove_file(file)
-
-
-def recover(engine: Engine, *, lease_s: float = DEFAULT_LEASE_S) -> list[str]:
-    """Finish or remove what dead builds left; return their identities.
-
-    A running build whose lease has run out is dead, or is treated so: it can publish nothing any more.
-    """
-    with transaction(engine) as connection:
-        dead = builds.list_dead(connection)
-    layers = dict.fromkeys((item.skycell, item.layer, item.selection) for item in dead)
-    return [build_id for layer in layers for build_id in _recover_layer(engine, layer, lease_s)]
-
-
-def _recover_layer(engine: Engine, layer: tuple[str, str, str], lease_s: float) -> list[str]:
-    with leased(engine, *layer, duration_s=lease_s) as held:
-        return _settle(engine, held[0]) if held is not None else []
-
-
-def _settle(engine: Engine, lease: Lease) -> list[str]:
-    """Finish or remove what earlier builds of a layer left, now that the lease is ours."""
-    with transaction(engine) as connection:
-        unfinished = builds.list_predecessors(connection, lease)
-    for item in unfinished:
-        _settle_one(engine, lease, item)
-    return [item.build_id for item in unfinished]
-
-
-def _settle_one(engine: Engine, lease: Lease, dead: builds.UnfinishedBuild) -> None:
-    """Take the staged file away first: from then on a late builder has nothing that it could rename.
-
-    Only then it is certain whether the file is in place. If it is, with the hash of the staged rows, only
-    the last step was missing; otherwise nothing of the build remains.
-    """
-    _remove_leftovers(Path(dead.directory), dead.build_id)
-    done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
-    with fenced(engine, lease) as connection:
-        (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
 
 
 def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[LayerImage, list[ChipHeader]]:

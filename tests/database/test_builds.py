@@ -35,10 +35,11 @@ from mvmdb.errors import (
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import StagedProduct, find_leftovers, publish, stage_product, verify_product
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out, compute_layer, recover
+from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out, compute_layer
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.plan import plan_layer
 from mvmdb.pipeline.product_files import remove_file
+from mvmdb.pipeline.recovery import recover
 from mvmdb.records import LayerPlan, PublishedFile
 from tests.support.exposures import SyntheticExposure
 

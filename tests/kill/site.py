@@ -24,8 +24,9 @@ from mvmdb.catalog.schema import upgrade
 from mvmdb.errors import ConflictError
 from mvmdb.files.product import Product, find_leftovers, read_product, verify_product
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.pipeline.build import BuildResult, build_layer, recover
+from mvmdb.pipeline.build import BuildResult, build_layer
 from mvmdb.pipeline.ingest import ingest_files
+from mvmdb.pipeline.recovery import recover
 from tests.support.exposures import SyntheticExposure
 
 LAYER = LayerName.parse("wfc3_ir_f160w_coarse")

@@ -13,11 +13,13 @@ from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.footprints import OverlapRow
 from mvmdb.catalog.history import BuildRow, ContributionRow, ProductRevisionRow
 from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
+from mvmdb.catalog.leases import ReleasedLease
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
 from mvmdb.catalog.publication import LinkRow
 from mvmdb.catalog.retention import PinRow, PrunableRow, RetentionRuleRow
+from mvmdb.catalog.rights import RoleRow
 from mvmdb.catalog.selections import SelectionCostRow, SelectionExclusionRow, SelectionRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
@@ -230,6 +232,7 @@ OUTPUTS = (
     Output("db status", OwnDatabase, "with MVMDB_DATABASE_URL"),
     Output("db upgrade", PrivateDatabase, "with the private cluster"),
     Output("db upgrade", OwnDatabase, "with MVMDB_DATABASE_URL"),
+    Output("db roles", list[RoleRow]),
     Output("db url", DatabaseAddress),
     Output("layer list", list[LayerRow], "with SKYCELL"),
     Output("layer list", list[SkycellRow], "without"),
@@ -272,6 +275,7 @@ OUTPUTS = (
     Output("retention list", list[RetentionRuleRow]),
     Output("retention set", RetentionRuleRow),
     Output("build list", list[BuildRow]),
+    Output("build release", ReleasedLease),
     Output("product show", ProductShown),
     Output("product links", list[LinkRow]),
 )
@@ -302,6 +306,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
     RetentionRuleRow: ("retention_rule",),
+    ReleasedLease: ("build",),
     RevisionRow: ("exposure",),
     SelectionExclusionRow: ("selection_exclusion",),
     SelectionRow: ("selection",),

@@ -91,6 +91,8 @@ class BuildRow:
     recipe_sha256: str
     product: str | None
     revision: int | None
+    heartbeat_age_s: float | None
+    lease_remaining_s: float | None
 
 
 _HISTORY = view("product_history", ProductRevisionRow, "product_id")

@@ -32,7 +32,7 @@ class KnownProduct:
 
 def lock_products(connection: Connection) -> None:
     """Let nobody else write rows of products until the transaction ends; reading goes on."""
-    connection.execute(text("lock table mvm.product in share row exclusive mode"))
+    connection.execute(select(func.mvm.lock_products()))
 
 
 def list_known_products(connection: Connection) -> list[KnownProduct]:

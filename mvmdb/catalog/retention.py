@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from mvmdb.catalog.models import product, retention_rule
 from mvmdb.catalog.rows import columns_of, fetch, select_view, view
-from mvmdb.catalog.staleness import record_file_state
+from mvmdb.catalog.staleness import FileState, record_file_state
 from mvmdb.errors import ConflictError, UnknownObjectError
 from mvmdb.names import LayerName, ProductName, SkycellName
+from mvmdb.records import PublishedFile
 
 EVERY = "*"
 
@@ -122,26 +122,26 @@ def list_prunable(connection: Connection, **layer: str) -> list[PrunableRow]:
     return fetch(connection, PrunableRow, query.order_by(c.skycell, c.layer, c.selection, c.superseded_at))
 
 
-def lock_prunable(connection: Connection, row: PrunableRow) -> bool:
-    """Lock the row of a file that is to be removed; return whether that still holds: nobody has pinned it."""
+def lock_prunable(connection: Connection, row: PrunableRow) -> PublishedFile | None:
+    """Lock the row of a file that is to be removed and return the file; None if somebody has pinned it."""
     locked = (
-        select(product.c.product_id)
+        select(product.c.file_path, product.c.file_sha256, product.c.file_size_bytes)
         .where(product.c.product == row.product, product.c.revision == row.revision)
         .with_for_update()
     )
-    connection.execute(locked)
+    [file] = connection.execute(locked).all()
     c = _PRUNABLE.c
     still = select(c.product_id).where(
         c.product == row.product, c.revision == row.revision, c.file_path == row.file_path
     )
-    return connection.execute(still).first() is not None
+    return PublishedFile(*file) if connection.execute(still).first() is not None else None
 
 
-def record_pruned(connection: Connection, row: PrunableRow) -> None:
-    """Record that the file of a former revision has been removed; the row stays."""
+def record_pruned(connection: Connection, row: PrunableRow, state: FileState = "pruned") -> None:
+    """Record that the file of a former revision has been removed, or why not; the row stays."""
     c = product.c
     query = select(c.product_id).where(c.product == row.product, c.revision == row.revision)
-    record_file_state(connection, connection.execute(query).scalar_one(), "pruned")
+    record_file_state(connection, connection.execute(query).scalar_one(), state)
 
 
 def pin_product(connection: Connection, name: ProductName, revision: int, *, by: str) -> PinRow:
@@ -154,8 +154,7 @@ def pin_product(connection: Connection, name: ProductName, revision: int, *, by:
     ConflictError
         Its file has been pruned.
     """
-    values = {"pinned_by": by, "pinned_at": func.now()}
-    row = _change_pin(connection, name, revision, product.c.pinned_at.is_(None), values)
+    row = _change_pin(connection, name, revision, by)
     if row.file_state == "pruned":
         raise ConflictError(f"the file of {name} revision {revision} has been pruned", {})
     return row
@@ -169,22 +168,13 @@ def unpin_product(connection: Connection, name: ProductName, revision: int) -> P
     UnknownObjectError
         There is no such revision.
     """
-    values = {"pinned_by": None, "pinned_at": None}
-    return _change_pin(connection, name, revision, product.c.pinned_at.is_not(None), values)
+    return _change_pin(connection, name, revision, None)
 
 
-def _change_pin(
-    connection: Connection,
-    name: ProductName,
-    revision: int,
-    condition: ColumnElement[bool],
-    values: dict[str, Any],
-) -> PinRow:
+def _change_pin(connection: Connection, name: ProductName, revision: int, by: str | None) -> PinRow:
+    connection.execute(select(func.mvm.pin_product(str(name), revision, by)))
     c = product.c
     of_revision = (c.product == str(name), c.revision == revision, c.state != "staged")
-    connection.execute(
-        update(product).where(*of_revision, condition, c.file_state != "pruned").values(values)
-    )
     rows = fetch(connection, PinRow, select(*(c[item] for item in columns_of(PinRow))).where(*of_revision))
     if not rows:
         raise UnknownObjectError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -42,9 +41,3 @@ def find_unfinished(directory: Path) -> list[tuple[Path, str]]:
 def _build_id(path: Path) -> str:
     match = _BUILD_ID.search(path.name)
     return match[1] if match else ""
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,7 +1,7 @@
 """Build: a plan carried out, from pixels to a published file and its rows.
 
-One straight road: lock, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
-current. A process that dies on the way leaves a running build without a lock; the next build of any
+One straight road: lease, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
+current. A process that dies on the way leaves a running build whose lease runs out; the next build of any
 layer finds it and finishes or removes what it left.
 """
 
@@ -22,26 +22,31 @@ from sqlalchemy import Engine
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.errors import ConflictError, MissingFileError, MvmdbError, ProductFileError
+from mvmdb.catalog.leases import Lease, fenced
+from mvmdb.catalog.revisions import FormerProduct
+from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import find_leftovers, publish, stage_product
+from mvmdb.files.product import StagedProduct, publish, stage_product
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
-from mvmdb.pipeline.product_files import file_state
-from mvmdb.pipeline.retention import prune_products
+from mvmdb.pipeline.recovery import recover, remove_leftovers, remove_strays, settle
 from mvmdb.pipeline.revisions import (
     current_revision,
     keep_former,
-    put_former_back,
+    prune_quietly,
     record_former,
     remove_replaced,
+    require_known,
+    retire_product,
 )
 from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
+from mvmdb.settings import DEFAULT_LEASE_S
 from mvmdb.sky.grid import skycell_grid
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
@@ -81,6 +86,7 @@ def build_layer(
     choice: ParameterChoice = DEFAULT_CHOICE,
     selection: str = "all",
     force: bool = False,
+    lease_s: float = DEFAULT_LEASE_S,
     on_input: OnInput | None = None,
 ) -> BuildResult:
     """Build one layer unless its product is current; retire the product of one that has no exposure any more.
@@ -99,28 +105,33 @@ def build_layer(
         Of which exposures.
     force
         Build although nothing has changed.
+    lease_s
+        How long this process may be silent before others take it for dead, seconds.
     on_input
         Called with the context index of each input when it has been drizzled.
 
     Raises
     ------
     ConflictError
-        Another process builds this layer.
+        Another process builds this layer, or has taken over because this one was silent for too long.
     MissingFileError
         Inputs are known by their footprints alone; nothing is recorded.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
-    recover(engine)
-    with builds.layer_lock(engine, str(skycell), str(layer), selection) as held:
-        if not held:
-            raise ConflictError(f"another process builds {layer} of {skycell}", {})
-        remove_replaced(engine, str(skycell), str(layer), selection)
+    recover(engine, lease_s=lease_s)
+    with leased(engine, str(skycell), str(layer), selection, duration_s=lease_s) as held:
+        if held is None:
+            raise another_builds(engine, str(skycell), str(layer), selection)
+        lease, heartbeat = held
+        settle(engine, lease)
+        remove_strays(products_dir / str(skycell), lease)
+        remove_replaced(engine, lease)
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
             outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []
         if not task.plan.inputs:
-            retire_product(engine, str(skycell), str(layer), selection)
+            retire_product(engine, lease)
             return _result(task, "retired", None)
         task = as_forced(task) if force else task
         if task.status == "current":
@@ -128,7 +139,10 @@ def build_layer(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
         require_files(task.plan)
-        return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
+        with transaction(engine) as connection:
+            require_known(connection, products_dir / str(skycell) / str(task.plan.product_name))
+        road = _Road(engine, lease, _directory(products_dir, task.plan), _watched(heartbeat, on_input))
+        return _result(task, "published", _build(road, task.plan, outlines).path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -170,36 +184,65 @@ def _directory(products_dir: Path, plan: LayerPlan) -> Path:
     return products_dir / str(plan.skycell)
 
 
-def _build(
-    engine: Engine,
-    products_dir: Path,
-    plan: LayerPlan,
-    outlines: Sequence[ChipOutline],
-    on_input: OnInput | None,
-) -> PublishedFile:
-    directory = _directory(products_dir, plan)
-    stamp = _begin(engine, plan, directory)
-    with _failure_recorded(engine, stamp.build_id, directory):
-        image, headers = compute_layer(plan, on_input)
+@dataclass(frozen=True)
+class _Road:
+    """What every step of a build needs."""
+
+    engine: Engine
+    lease: Lease
+    directory: Path
+    on_input: OnInput
+
+
+def _watched(heartbeat: Heartbeat, on_input: OnInput | None) -> OnInput:
+    """Return what is called after each input: a build that has lost its lease stops there."""
+
+    def after_input(context_index: int) -> None:
+        heartbeat.require()
+        if on_input is not None:
+            on_input(context_index)
+
+    return after_input
+
+
+def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline]) -> PublishedFile:
+    stamp = _begin(road, plan)
+    with _failure_recorded(road, stamp.build_id):
+        image, headers = compute_layer(plan, road.on_input)
         image = replace(image, footprints=_footprint_statistics(plan, outlines))
-        staged = stage_product(directory, plan, image, headers, stamp)
+        staged = stage_product(road.directory, plan, image, headers, stamp)
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
-        with transaction(engine) as connection:
+        with fenced(road.engine, road.lease) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
             )
-    # From here on nothing is undone: if this process dies, recover() finishes the step it was at.
-    layer = {"skycell": str(plan.skycell), "layer": str(plan.layer), "selection": plan.selection}
-    former = current_revision(engine, **layer)
-    keep_former(former)
-    publish(staged)
-    with transaction(engine) as connection:
+    former = _put_in_place(road, staged)
+    # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
+    with fenced(road.engine, road.lease) as connection:
         record_former(connection, former)
         builds.publish_product(connection, stamp.build_id)
-    remove_replaced(engine, **layer)
-    with suppress(ProductFileError):  # published is published; `mvmdb product prune` tells what is in the way
-        prune_products(engine, layer)
+    remove_replaced(road.engine, road.lease)
+    prune_quietly(road.engine, road.lease)
     return file
+
+
+def _put_in_place(road: _Road, staged: StagedProduct) -> FormerProduct | None:
+    """Keep the former file and give the new one its name; return what it supersedes.
+
+    While the former one is being kept nobody else can take the lease. A builder that was taken for dead
+    fails: its staged file has been removed.
+    """
+    with fenced(road.engine, road.lease) as connection:
+        require_known(connection, staged.final_path)
+        former = current_revision(connection, road.lease)
+        keep_former(connection, former)
+    try:
+        publish(staged)
+    except ProductFileError:
+        with fenced(road.engine, road.lease):
+            pass  # raises when the lease is lost, which is the better reason
+        raise
+    return former
 
 
 def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> FootprintStatistics:
@@ -215,72 +258,36 @@ def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> F
     )
 
 
-def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
+def _begin(road: _Road, plan: LayerPlan) -> BuildStamp:
     versions = {name: version(name) for name in _SOFTWARE}
     host = platform.node()
     build_id = str(uuid.uuid4())
-    with transaction(engine) as connection:
+    with fenced(road.engine, road.lease) as connection:
         revision = builds.begin_build(
-            connection, plan, build_id, host=host, versions=versions, directory=str(directory)
+            connection,
+            plan,
+            build_id,
+            host=host,
+            versions=versions,
+            directory=str(road.directory),
         )
     created_utc = datetime.now(UTC).isoformat()
     return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
 
 
 @contextmanager
-def _failure_recorded(engine: Engine, build_id: str, directory: Path) -> Iterator[None]:
-    """Record why a build failed and remove its files; whatever it was, it goes on to the caller."""
+def _failure_recorded(road: _Road, build_id: str) -> Iterator[None]:
+    """Remove the files of a build that failed and record why; whatever it was, it goes on to the caller.
+
+    Nothing is recorded by a builder that has lost its lease, or its database: others do that.
+    """
     try:
         yield
     except BaseException as error:
-        with transaction(engine) as connection:
+        remove_leftovers(road.directory, build_id)
+        with suppress(CatalogError), fenced(road.engine, road.lease) as connection:
             builds.fail_build(connection, build_id, f"{type(error).__name__}: {error}")
-        _remove_leftovers(directory, build_id)
         raise
-
-
-def _remove_leftovers(directory: Path, build_id: str) -> None:
-    for path in find_leftovers(directory):
-        if build_id in path.name:
-            path.unlink(missing_ok=True)
-
-
-def retire_product(engine: Engine, skycell: str, layer: str, selection: str) -> None:
-    """Take the product of a layer out of the current ones, and its file away; the caller holds the lock.
-
-    The rows go first: if this process dies between, the next build of the layer removes the file.
-    """
-    with transaction(engine) as connection:
-        builds.retire_product(connection, skycell, layer, selection)
-    remove_replaced(engine, skycell, layer, selection)
-
-
-def recover(engine: Engine) -> list[str]:
-    """Finish or remove what dead builds left; return their identities.
-
-    A running build whose layer is not locked has lost its process. If its file is in place with the
-    hash of its staged rows, only the last step was missing; otherwise nothing of it remains.
-    """
-    with transaction(engine) as connection:
-        running = builds.list_running(connection)
-    return [item.build_id for item in running if _recover_one(engine, item)]
-
-
-def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
-    with builds.layer_lock(engine, dead.skycell, dead.layer, dead.selection) as held:
-        with transaction(engine) as connection:
-            if not (held and builds.is_running(connection, dead.build_id)):
-                return False
-        done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
-        former = current_revision(engine, dead.skycell, dead.layer, dead.selection)
-        if not done:
-            put_former_back(former)
-        with transaction(engine) as connection:
-            if done:
-                record_former(connection, former)
-            (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
-        _remove_leftovers(Path(dead.directory), dead.build_id)
-        return True
 
 
 def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[LayerImage, list[ChipHeader]]:
@@ -337,6 +344,7 @@ class BuildOrder:
     choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
     selection: str = "all"
+    lease_s: float = DEFAULT_LEASE_S
 
 
 def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult:
@@ -351,6 +359,7 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
             choice=order.choice,
             selection=order.selection,
             force=order.force,
+            lease_s=order.lease_s,
             on_input=on_input,
         )
     except MvmdbError as error:

@@ -26,10 +26,10 @@ from mvmdb.catalog.restoration import (
 )
 from mvmdb.catalog.verification import record_found
 from mvmdb.errors import InputError, ProductFileError
-from mvmdb.files.inventory import find_products, product_name_of, sha256_of
+from mvmdb.files.inventory import find_products, product_name_of
 from mvmdb.files.product import verify_product
 from mvmdb.files.product_record import read_record
-from mvmdb.files.revisions import FOLDER
+from mvmdb.files.revisions import FOLDER, sha256_of
 from mvmdb.records import ProductRecord, PublishedFile
 
 Kind = Literal[

@@ -11,6 +11,9 @@ from sqlalchemy import Engine
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.retention import PrunableRow, list_prunable, lock_prunable, record_pruned
 from mvmdb.errors import ProductFileError
+from mvmdb.files.revisions import FOLDER
+from mvmdb.pipeline.product_files import remove_file
+from mvmdb.records import PublishedFile
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,29 @@ def _report(rows: Sequence[PrunableRow]) -> PruneReport:
 def _prune(engine: Engine, row: PrunableRow) -> bool:
     """Remove one file unless it has been pinned; who dies before the commit leaves it to be done again."""
     with transaction(engine) as connection:
-        if not lock_prunable(connection, row):
+        file = lock_prunable(connection, row)
+        if file is None:
             return False
         try:
-            Path(row.file_path).unlink(missing_ok=True)
+            removed = _remove(file, is_damaged=row.file_state == "damaged")
         except OSError as error:
             hint = "see that its directory is writable"
             raise ProductFileError(
                 row.file_path, f"cannot be removed: {error.strerror}", hint=hint
             ) from error
-        record_pruned(connection, row)
-    return True
+        record_pruned(connection, row, "pruned" if removed else "damaged")
+    return removed
+
+
+def _remove(file: PublishedFile, *, is_damaged: bool) -> bool:
+    """Remove a file; return False if it has turned out to be damaged, which the next pruning then knows.
+
+    The name of a kept revision belongs to no other file; that of a retired product may bear a newer one.
+    """
+    path = Path(file.path)
+    is_kept = path.parent.name == FOLDER
+    if is_kept and is_damaged:
+        path.unlink(missing_ok=True)
+    else:
+        remove_file(file)
+    return not (is_kept and path.exists())

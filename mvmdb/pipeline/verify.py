@@ -21,12 +21,13 @@ from mvmdb.catalog.verification import (
     record_found,
 )
 from mvmdb.errors import ExposureError, ProductFileError
-from mvmdb.files.inventory import find_products, find_unfinished, product_name_of, sha256_of
+from mvmdb.files.inventory import find_products, find_unfinished, product_name_of
 from mvmdb.files.opening import read_fits
 from mvmdb.files.product import read_product_header, verify_product
+from mvmdb.files.revisions import sha256_of
 from mvmdb.names import SkycellName
-from mvmdb.pipeline.build import recover
 from mvmdb.pipeline.product_files import file_state
+from mvmdb.pipeline.recovery import recover
 
 Problem = Literal[
     "lost", "damaged", "differs", "moved", "returned", "leftover", "extra", "input_lost", "input_changed"
@@ -51,7 +52,7 @@ class FileFinding:
     revision: int | None
     """Revision of the product; null where no row knows the file."""
     state: str | None
-    """current or superseded; null where no row knows the file."""
+    """current, superseded or retired; null where no row knows the file."""
     detail: str
     """What is wrong, in words."""
     remedy: str
@@ -190,7 +191,7 @@ def _check(scope: Scope, row: ProductFile, running: Sequence[RunningBuild]) -> t
         return _check_header(row) or (
             ("returned", "its file is there again") if row.file_state != "in_place" else None
         )
-    if row.state == "superseded" and row.file_state == state:
+    if row.state != "current" and row.file_state == state:
         return None  # known, and nothing brings it back
     if state == "damaged" and _is_being_published(row, running):
         return None

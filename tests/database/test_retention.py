@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from mvmdb.catalog.retention import (
 )
 from mvmdb.errors import ConflictError, ProductFileError, UnknownObjectError
 from mvmdb.names import LayerName, ProductName, SkycellName
-from mvmdb.pipeline.build import recover
+from mvmdb.pipeline.recovery import recover
 from mvmdb.pipeline.retention import prune_products
 from tests.database.test_builds import LAYER, OTHER_LAYER, Site, assert_sound, file_sha256, site
 
@@ -41,7 +42,7 @@ class Deadline:
     def __init__(self, patch: pytest.MonkeyPatch, n_steps: int, *, hard_links: bool) -> None:
         self.left, self.armed = n_steps, False
         keep = build_module.keep_former
-        patch.setattr(build_module, "keep_former", lambda former: (self.arm(), keep(former)))
+        patch.setattr(build_module, "keep_former", lambda *given: (self.arm(), keep(*given)))
         link = os.link if hard_links else refuse_link
         patch.setattr(os, "link", self.watched(link))
         for name in ("rename", "replace", "unlink"):
@@ -156,7 +157,7 @@ def test_nothing_is_published_over_what_cannot_be_kept(site: Site, monkeypatch: 
     before = site.products()
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", refuse_link)
-        patch.setattr(Path, "rename", refuse_link)
+        patch.setattr(shutil, "copyfile", refuse_link)
         with pytest.raises(ProductFileError, match="cannot be kept as"):
             site.build(force=True)
     recover(site.engine)

@@ -3,7 +3,7 @@
 Views and functions stand in ``sql/``; what is printed from here stands in ``sql/tables``.
 """
 
-from mvmdb.catalog.models.base import SCHEMA, metadata, sql_object
+from mvmdb.catalog.models.base import OTHER_SCHEMAS, SCHEMA, metadata, sql_object
 from mvmdb.catalog.models.exposures import (
     chip,
     exclusion_rule,
@@ -13,6 +13,7 @@ from mvmdb.catalog.models.exposures import (
     placement,
     withdrawal,
 )
+from mvmdb.catalog.models.leases import lease
 from mvmdb.catalog.models.products import (
     build,
     engine,
@@ -27,6 +28,7 @@ from mvmdb.catalog.models.selections import selection, selection_exclusion
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
 __all__ = [
+    "OTHER_SCHEMAS",
     "SCHEMA",
     "build",
     "chip",
@@ -37,6 +39,7 @@ __all__ = [
     "filter_band",
     "ingest_failure",
     "layer_scale",
+    "lease",
     "metadata",
     "parameter_rule",
     "parameter_set",

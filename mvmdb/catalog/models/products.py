@@ -153,6 +153,12 @@ build = Table(
     column("directory", Text, comment="Directory the product is written to, absolute path"),
     column("host", Text, comment="Name of the machine that built"),
     column("process_id", Integer, comment="Process that built"),
+    column(
+        "lease_token",
+        BigInteger,
+        nullable=True,
+        comment="Token of the lease under which it ran; null before there were leases",
+    ),
     column("outcome", Text, comment="running, published, failed or abandoned"),
     column("error", Text, nullable=True, comment="Why a failed build failed"),
     column("started_at", DateTime(True), server_default=func.now(), comment="Start of the build, UTC"),

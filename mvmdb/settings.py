@@ -21,12 +21,16 @@ from mvmdb.errors import SettingsError
 ENVIRONMENT_PREFIX = "MVMDB_"
 FILE_NAME = "mvmdb.toml"
 
+DEFAULT_LEASE_S = 120.0
+"""How long a builder may be silent before another takes its place."""
+
 _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _REMEDIES = {
     "home": "name a directory you can write to",
     "database_url": "write it like postgresql://user@host/database, or leave it out for the private cluster",
     "products_dir": "name a directory you can write to",
     "workers": "give a whole number of processes, 1 or more",
+    "lease_s": "give a number of seconds above 0",
 }
 
 
@@ -81,6 +85,8 @@ class Settings(BaseSettings):
         Where product files are published.
     workers
         Number of processes for a build.
+    lease_s
+        How long a builder may be silent before another takes its place, seconds.
     """
 
     model_config = SettingsConfigDict(
@@ -93,6 +99,7 @@ class Settings(BaseSettings):
         default_factory=lambda validated: Path(validated["home"]) / "products"
     )
     workers: int = Field(default_factory=usable_cpus, ge=1)
+    lease_s: float = Field(default=DEFAULT_LEASE_S, gt=0, allow_inf_nan=False)
 
     @classmethod
     def settings_customise_sources(

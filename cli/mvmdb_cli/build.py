@@ -271,6 +271,7 @@ def layer_build(
                 choice,
                 force,
                 task.plan.selection,
+                settings.lease_s,
             )
             for task, choice in wanted
         ]

@@ -80,7 +80,10 @@ def _build(settings: Settings, engine: Engine, workers: int, *, quiet: bool) -> 
     with engine.connect() as connection:
         tasks = plan_skycell(connection, demo_skycell())
     url = database_url(settings)
-    orders = [BuildOrder(url, settings.products_dir, demo_skycell(), task.plan.layer) for task in tasks]
+    orders = [
+        BuildOrder(url, settings.products_dir, demo_skycell(), task.plan.layer, lease_s=settings.lease_s)
+        for task in tasks
+    ]
     with progress("build", len(orders), quiet=quiet) as advance:
         return [advance() or result for result in build_layers(orders, workers=workers)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from mvmdb.files.checks import Scalar
 from mvmdb.files.checksum import checksum_problems
 from mvmdb.files.hdrtab import read_hdrtab
 from mvmdb.files.header import BuildStamp
+from mvmdb.files.revisions import sync_directory
 from mvmdb.names import ProductName
 from mvmdb.records import PublishedFile
 
@@ -29,6 +29,7 @@ __all__ = [
     "discard",
     "file_errors",
     "find_leftovers",
+    "image_arrays",
     "publish",
     "read_product",
     "read_product_header",
@@ -92,7 +93,9 @@ def temporary_path(final_path: Path, build_id: str) -> Path:
 
 
 def publish(staged: StagedProduct) -> PublishedFile:
-    """Give a staged file its final name, in one step that survives a power cut; replaces a former product.
+    """Give a staged file its final name, in one step that survives a power cut.
+
+    A former product that bore this name must have been kept under another.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def publish(staged: StagedProduct) -> PublishedFile:
     """
     with file_errors(staged.final_path, "cannot be published", "see that the directory is writable"):
         staged.temporary_path.replace(staged.final_path)
-        _sync_directory(staged.final_path.parent)
+        sync_directory(staged.final_path.parent)
     return PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
 
 
@@ -161,6 +164,19 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
         yield hdus["SCI"].data
 
 
+@contextmanager
+def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
+    """Give SCI, WHT and, if there is one, ERR of a product by name, mapped from the file.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with open_product(path) as hdus:
+        yield {name: hdus[name].data for name in ("SCI", "WHT", "ERR") if name in hdus}
+
+
 def verify_product(path: Path) -> list[str]:
     """Return what is wrong with a product file, by its structure and its own checksums; empty when sound."""
     try:
@@ -173,14 +189,6 @@ def verify_product(path: Path) -> list[str]:
         return [str(error)]
     warned = dict.fromkeys(f"{path}: {warning.message}" for warning in caught)
     return [*warned, *problems]
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_staged(name: str) -> bool:

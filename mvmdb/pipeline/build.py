@@ -1,17 +1,18 @@
 """Build: a plan carried out, from pixels to a published file and its rows.
 
-One straight road: lock, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
-current. A process that dies on the way leaves a running build without a lock; the next build of any
+One straight road: lease, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
+current. A process that dies on the way leaves a running build whose lease runs out; the next build of any
 layer finds it and finishes or removes what it left.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,20 +22,29 @@ from sqlalchemy import Engine
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
-from mvmdb.files.drafts import finish_product, product_draft
-from mvmdb.files.exposure import ChipPixels
+from mvmdb.catalog.leases import Lease, fenced
+from mvmdb.catalog.revisions import FormerProduct
+from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import StagedProduct, find_leftovers, publish
-from mvmdb.mosaic.engine import OnStep, build_layer_image
-from mvmdb.mosaic.footprints import footprint_statistics
+from mvmdb.files.product import StagedProduct, publish
+from mvmdb.mosaic.engine import OnStep
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.draw import draw_product
+from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
-from mvmdb.pipeline.prepare import engine_inputs, open_inputs, prepare_layer
-from mvmdb.pipeline.product_files import file_state
-from mvmdb.records import ChipOutline, FootprintStatistics, LayerArrays, LayerImage, LayerPlan, PublishedFile
-from mvmdb.sky.grid import skycell_grid
+from mvmdb.pipeline.recovery import recover, remove_leftovers, remove_strays, settle
+from mvmdb.pipeline.revisions import (
+    current_revision,
+    keep_former,
+    prune_quietly,
+    record_former,
+    remove_replaced,
+    require_known,
+    retire_product,
+)
+from mvmdb.records import ChipOutline, LayerPlan, PublishedFile
+from mvmdb.settings import DEFAULT_LEASE_S
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
 
@@ -71,6 +81,7 @@ def build_layer(
     choice: ParameterChoice = DEFAULT_CHOICE,
     selection: str = "all",
     force: bool = False,
+    lease_s: float = DEFAULT_LEASE_S,
     n_threads: int = 1,
     on_step: OnStep | None = None,
 ) -> BuildResult:
@@ -90,6 +101,8 @@ def build_layer(
         Of which exposures.
     force
         Build although nothing has changed.
+    lease_s
+        How long this process may be silent before others take it for dead, seconds.
     n_threads
         Strips of the layer that are drawn at a time.
     on_step
@@ -98,22 +111,25 @@ def build_layer(
     Raises
     ------
     ConflictError
-        Another process builds this layer.
+        Another process builds this layer, or has taken over because this one was silent for too long.
     MissingFileError
         Inputs are known by their footprints alone; nothing is recorded.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
-    recover(engine)
-    with builds.layer_lock(engine, str(skycell), str(layer), selection) as held:
-        if not held:
-            raise ConflictError(f"another process builds {layer} of {skycell}", {})
-        _remove_replaced(engine, str(skycell), str(layer), selection)
+    recover(engine, lease_s=lease_s)
+    with leased(engine, str(skycell), str(layer), selection, duration_s=lease_s) as held:
+        if held is None:
+            raise another_builds(engine, str(skycell), str(layer), selection)
+        lease, heartbeat = held
+        settle(engine, lease)
+        remove_strays(products_dir / str(skycell), lease)
+        remove_replaced(engine, lease)
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
             outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []
         if not task.plan.inputs:
-            retire_product(engine, str(skycell), str(layer), selection)
+            retire_product(engine, lease)
             return _result(task, "retired", None)
         task = as_forced(task) if force else task
         if task.status == "current":
@@ -121,8 +137,12 @@ def build_layer(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
         require_files(task.plan)
-        file = _build(engine, products_dir, task.plan, outlines, n_threads=n_threads, on_step=on_step)
-        return _result(task, "published", file.path)
+        with transaction(engine) as connection:
+            require_known(connection, products_dir / str(skycell) / str(task.plan.product_name))
+        road = _Road(
+            engine, lease, _directory(products_dir, task.plan), n_threads, _watched(heartbeat, on_step)
+        )
+        return _result(task, "published", _build(road, task.plan, outlines).path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -164,185 +184,98 @@ def _directory(products_dir: Path, plan: LayerPlan) -> Path:
     return products_dir / str(plan.skycell)
 
 
-def _build(
-    engine: Engine,
-    products_dir: Path,
-    plan: LayerPlan,
-    outlines: Sequence[ChipOutline],
-    *,
-    n_threads: int,
-    on_step: OnStep | None,
-) -> PublishedFile:
-    directory = _directory(products_dir, plan)
-    stamp = _begin(engine, plan, directory)
-    with _failure_recorded(engine, stamp.build_id, directory):
-        staged, image = draw_product(directory, plan, stamp, outlines, n_threads=n_threads, on_step=on_step)
+@dataclass(frozen=True)
+class _Road:
+    """What every step of a build needs."""
+
+    engine: Engine
+    lease: Lease
+    directory: Path
+    n_threads: int
+    on_step: OnStep
+
+
+def _watched(heartbeat: Heartbeat, on_step: OnStep | None) -> OnStep:
+    """Return what is called after each step: a build that has lost its lease stops there."""
+
+    def after_step(done: int, total: int) -> None:
+        heartbeat.require()
+        if on_step is not None:
+            on_step(done, total)
+
+    return after_step
+
+
+def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline]) -> PublishedFile:
+    stamp = _begin(road, plan)
+    with _failure_recorded(road, stamp.build_id):
+        staged, image = draw_product(
+            road.directory, plan, stamp, outlines, n_threads=road.n_threads, on_step=road.on_step
+        )
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
-        with transaction(engine) as connection:
+        with fenced(road.engine, road.lease) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
             )
-    # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
-    publish(staged)
-    with transaction(engine) as connection:
+    former = _put_in_place(road, staged)
+    # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
+    with fenced(road.engine, road.lease) as connection:
+        record_former(connection, former)
         builds.publish_product(connection, stamp.build_id)
-    _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
+    remove_replaced(road.engine, road.lease)
+    prune_quietly(road.engine, road.lease)
     return file
 
 
-def draw_product(
-    directory: Path,
-    plan: LayerPlan,
-    stamp: BuildStamp,
-    outlines: Sequence[ChipOutline],
-    *,
-    n_threads: int = 1,
-    on_step: OnStep | None = None,
-) -> tuple[StagedProduct, LayerImage]:
-    """Write the file of a layer under a temporary name; no database.
+def _put_in_place(road: _Road, staged: StagedProduct) -> FormerProduct | None:
+    """Keep the former file and give the new one its name; return what it supersedes.
 
-    Raises
-    ------
-    ExposureFileError
-        An input has changed or gone since it was ingested, or its errors are wanted and absent.
-    EmptyLayerError
-        No good pixel of any input reaches the subarray.
-    ProductFileError
-        The disk is full or the directory cannot be written.
+    While the former one is being kept nobody else can take the lease. A builder that was taken for dead
+    fails: its staged file has been removed.
     """
-    chips = open_inputs(plan, n_threads=n_threads)
-    headers = [chip.header for chip in chips]
-    with product_draft(directory, plan, headers, stamp) as draft:
-        image = compute_layer(plan, chips, out=draft.arrays, n_threads=n_threads, on_step=on_step)
-        image = replace(image, footprints=_footprint_statistics(plan, outlines))
-        return finish_product(draft, plan, image, headers, stamp), image
+    with fenced(road.engine, road.lease) as connection:
+        require_known(connection, staged.final_path)
+        former = current_revision(connection, road.lease)
+        keep_former(connection, former)
+    try:
+        publish(staged)
+    except ProductFileError:
+        with fenced(road.engine, road.lease):
+            pass  # raises when the lease is lost, which is the better reason
+        raise
+    return former
 
 
-def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> FootprintStatistics:
-    full, fine, grid = skycell_grid(plan.skycell, plan.layer.scale), skycell_grid(plan.skycell), plan.grid
-    ratio = fine.scale_arcsec / grid.scale_arcsec
-    offset_pix = (grid.crpix_x - 1, grid.crpix_y - 1)
-    tangent_point_pix = (fine.crpix_x - 1, fine.crpix_y - 1)
-    return footprint_statistics(
-        [(outline.vertices_pix - tangent_point_pix) * ratio + offset_pix for outline in outlines],
-        [outline.exptime_s for outline in outlines],
-        plan.box.shape,
-        full.box.n_pixels,
-    )
-
-
-def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
+def _begin(road: _Road, plan: LayerPlan) -> BuildStamp:
     versions = {name: version(name) for name in _SOFTWARE}
+    host = platform.node()
     build_id = str(uuid.uuid4())
-    with transaction(engine) as connection:
+    with fenced(road.engine, road.lease) as connection:
         revision = builds.begin_build(
-            connection, plan, build_id, host=platform.node(), versions=versions, directory=str(directory)
+            connection,
+            plan,
+            build_id,
+            host=host,
+            versions=versions,
+            directory=str(road.directory),
         )
-    return BuildStamp(build_id, revision, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), versions)
+    created_utc = datetime.now(UTC).isoformat()
+    return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
 
 
 @contextmanager
-def _failure_recorded(engine: Engine, build_id: str, directory: Path) -> Iterator[None]:
-    """Record why a build failed and remove its files; whatever it was, it goes on to the caller."""
+def _failure_recorded(road: _Road, build_id: str) -> Iterator[None]:
+    """Remove the files of a build that failed and record why; whatever it was, it goes on to the caller.
+
+    Nothing is recorded by a builder that has lost its lease, or its database: others do that.
+    """
     try:
         yield
     except BaseException as error:
-        with transaction(engine) as connection:
+        remove_leftovers(road.directory, build_id)
+        with suppress(CatalogError), fenced(road.engine, road.lease) as connection:
             builds.fail_build(connection, build_id, f"{type(error).__name__}: {error}")
-        _remove_leftovers(directory, build_id)
         raise
-
-
-def _remove_leftovers(directory: Path, build_id: str) -> None:
-    for path in find_leftovers(directory):
-        if build_id in path.name:
-            path.unlink(missing_ok=True)
-
-
-def retire_product(engine: Engine, skycell: str, layer: str, selection: str) -> None:
-    """Take the product of a layer out of the current ones, and its file away; the caller holds the lock.
-
-    The rows go first: if this process dies between, the next build of the layer removes the file.
-    """
-    with transaction(engine) as connection:
-        builds.retire_product(connection, skycell, layer, selection)
-    _remove_replaced(engine, skycell, layer, selection)
-
-
-def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -> None:
-    """Remove what former products of a layer left under another name."""
-    with transaction(engine) as connection:
-        replaced = builds.list_replaced_files(connection, skycell, layer, selection)
-    for path in replaced:
-        Path(path).unlink(missing_ok=True)
-
-
-def recover(engine: Engine) -> list[str]:
-    """Finish or remove what dead builds left; return their identities.
-
-    A running build whose layer is not locked has lost its process. If its file is in place with the
-    hash of its staged rows, only the last step was missing; otherwise nothing of it remains.
-    """
-    with transaction(engine) as connection:
-        running = builds.list_running(connection)
-    return [item.build_id for item in running if _recover_one(engine, item)]
-
-
-def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
-    with builds.layer_lock(engine, dead.skycell, dead.layer, dead.selection) as held:
-        with transaction(engine) as connection:
-            if not (held and builds.is_running(connection, dead.build_id)):
-                return False
-        done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
-        with transaction(engine) as connection:
-            (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
-        _remove_leftovers(Path(dead.directory), dead.build_id)
-        return True
-
-
-def compute_layer(
-    plan: LayerPlan,
-    chips: Sequence[ChipPixels],
-    *,
-    out: LayerArrays | None = None,
-    n_threads: int = 1,
-    on_step: OnStep | None = None,
-) -> LayerImage:
-    """Return the image of a layer; no database, nothing written but the arrays that are given.
-
-    Parameters
-    ----------
-    plan, chips
-        What to build, and the pixels of each of its inputs.
-    out
-        Where the layer goes; new arrays by default.
-    n_threads
-        Strips that are drawn at a time.
-    on_step
-        Called with the number of steps that are done, and that of all.
-
-    Raises
-    ------
-    EmptyLayerError
-        No good pixel of any input reaches the subarray.
-    """
-    full = skycell_grid(plan.skycell, plan.layer.scale)
-    prepared = prepare_layer(plan, chips)
-    image = build_layer_image(
-        plan.box,
-        engine_inputs(plan, chips, prepared.adjustments),
-        parameters=plan.parameters,
-        skycell_n_pixels=full.box.n_pixels,
-        out=out,
-        engine=plan.engine,
-        n_threads=n_threads,
-        on_step=on_step,
-    )
-    inputs = (
-        adjustment.recorded_in(one)
-        for adjustment, one in zip(prepared.adjustments, image.inputs, strict=True)
-    )
-    return replace(image, inputs=tuple(inputs), preparation=prepared.preparation)
 
 
 @dataclass(frozen=True)
@@ -356,6 +289,7 @@ class BuildOrder:
     choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
     selection: str = "all"
+    lease_s: float = DEFAULT_LEASE_S
     n_threads: int = 1
 
 
@@ -371,6 +305,7 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
             choice=order.choice,
             selection=order.selection,
             force=order.force,
+            lease_s=order.lease_s,
             n_threads=order.n_threads,
             on_step=on_step,
         )

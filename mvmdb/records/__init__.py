@@ -38,6 +38,7 @@ from mvmdb.records.layers import (
     Weighting,
 )
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
+from mvmdb.records.product_record import InputRecord, ProductRecord
 from mvmdb.records.provenance import Generation, ProductProvenance, Usage, WithdrawnInput
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "FootprintRow",
     "FootprintStatistics",
     "Generation",
+    "InputRecord",
     "InputStatistics",
     "Kernel",
     "LayerArrays",
@@ -68,6 +70,7 @@ __all__ = [
     "LayerStatistics",
     "Preparation",
     "ProductProvenance",
+    "ProductRecord",
     "PublishedFile",
     "RejectedRow",
     "SkyDepth",

@@ -13,6 +13,7 @@ create table mvm.build (
   directory text not null,
   host text not null,
   process_id integer not null,
+  lease_token bigint,
   outcome text not null,
   error text,
   started_at timestamp with time zone default now() not null,
@@ -38,6 +39,7 @@ comment on column mvm.build.versions is 'Versions of the software that ran';
 comment on column mvm.build.directory is 'Directory the product is written to, absolute path';
 comment on column mvm.build.host is 'Name of the machine that built';
 comment on column mvm.build.process_id is 'Process that built';
+comment on column mvm.build.lease_token is 'Token of the lease under which it ran; null before there were leases';
 comment on column mvm.build.outcome is 'running, published, failed or abandoned';
 comment on column mvm.build.error is 'Why a failed build failed';
 comment on column mvm.build.started_at is 'Start of the build, UTC';

@@ -10,7 +10,7 @@ from mvmdb.files.drafts import finish_product, product_draft
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import StagedProduct
-from mvmdb.pipeline.build import compute_layer
+from mvmdb.pipeline.draw import compute_layer
 from mvmdb.pipeline.prepare import open_inputs
 from mvmdb.records import LayerImage, LayerPlan
 

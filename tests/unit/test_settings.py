@@ -91,6 +91,8 @@ def test_settings_do_not_change() -> None:
     [
         ("MVMDB_WORKERS", "many", "'many'"),
         ("MVMDB_WORKERS", "0", "greater than or equal to 1"),
+        ("MVMDB_LEASE_S", "0", "greater than 0"),
+        ("MVMDB_LEASE_S", "inf", "finite"),
         ("MVMDB_DATABASE_URL", "mysql://host/database", "postgresql://"),
         ("MVMDB_HOME", __file__, "is not a directory"),
         ("MVMDB_PRODUCTS_DIR", __file__, "is not a directory"),

@@ -153,6 +153,12 @@ build = Table(
     column("directory", Text, comment="Directory the product is written to, absolute path"),
     column("host", Text, comment="Name of the machine that built"),
     column("process_id", Integer, comment="Process that built"),
+    column(
+        "lease_token",
+        BigInteger,
+        nullable=True,
+        comment="Token of the lease under which it ran; null before there were leases",
+    ),
     column("outcome", Text, comment="running, published, failed or abandoned"),
     column("error", Text, nullable=True, comment="Why a failed build failed"),
     column("started_at", DateTime(True), server_default=func.now(), comment="Start of the build, UTC"),
@@ -230,18 +236,30 @@ product = Table(
         "file_state",
         Text,
         server_default=text("'in_place'"),
-        comment="in_place, lost (no file there) or damaged (of another size or hash), when last checked",
+        comment="in_place, lost (no file there), damaged (of another size or hash), when last checked;"
+        " or pruned: removed by the rules of retention",
     ),
     column(
         "file_state_since",
         DateTime(True),
         nullable=True,
-        comment="When a check first found this state, UTC; null where no check has changed it",
+        comment="When a check first found this or the file was pruned, UTC; null where nothing changed it",
     ),
+    column(
+        "pinned_by",
+        Text,
+        nullable=True,
+        comment="Who wants the file kept whatever the rules; null for nobody",
+    ),
+    column("pinned_at", DateTime(True), nullable=True, comment="When it was pinned, UTC; null if it is not"),
     UniqueConstraint("product", "revision"),
     CheckConstraint("state in ('staged', 'current', 'superseded', 'retired')", name="state"),
     CheckConstraint("(state = 'retired') = (retired_at is not null)", name="retired_when_dated"),
-    CheckConstraint("file_state in ('in_place', 'lost', 'damaged')", name="file_state"),
+    CheckConstraint("file_state in ('in_place', 'lost', 'damaged', 'pruned')", name="file_state"),
+    CheckConstraint(
+        "file_state <> 'pruned' or state in ('superseded', 'retired')", name="only_former_are_pruned"
+    ),
+    CheckConstraint("(pinned_at is null) = (pinned_by is null)", name="pinned_by_somebody"),
     CheckConstraint("(state = 'staged') = (published_at is null)", name="published_when_in_place"),
     Index(
         "product_current_idx",
@@ -253,6 +271,22 @@ product = Table(
     ),
     Index("product_history_idx", "skycell", "layer", "selection", "published_at"),
     comment="Files that builds published, every revision; a row is current only after its file is in place.",
+)
+
+retention_rule = Table(
+    "retention_rule",
+    metadata,
+    column("skycell", Text, primary_key=True, comment="Skycell the rule is for; * for every one"),
+    column("layer", Text, primary_key=True, comment="Layer the rule is for; * for every one"),
+    column("keep_newest", Integer, comment="Number of the newest former revisions of a layer that are kept"),
+    column(
+        "keep_days",
+        Float(53),
+        comment="Former revisions are kept for so many days after they were superseded",
+    ),
+    column("decided_at", DateTime(True), server_default=func.now(), comment="When the rule was made, UTC"),
+    CheckConstraint("keep_newest >= 0 and keep_days >= 0", name="not_negative"),
+    comment="How long files of superseded products are kept; the most special rule for a layer decides.",
 )
 
 product_input = Table(

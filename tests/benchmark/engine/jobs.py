@@ -26,7 +26,7 @@ from drizzle.utils import calc_pixmap
 from mvmdb.files.exposure import read_exposure
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import publish
-from mvmdb.pipeline.build import draw_product
+from mvmdb.pipeline.draw import draw_product
 from mvmdb.records import ChipOutline, LayerPlan
 from mvmdb.sky.grid import skycell_grid
 from tests.benchmark.engine.cases import CASES
@@ -106,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     case = CASES[options.case]
     plan = case.plan(case.make_exposures(options.exposures))
-    print(json.dumps(_JOBS[options.job](plan, options)))  # noqa: T201
+    print(json.dumps(_JOBS[options.job](plan, options)))
 
 
 def _build(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:

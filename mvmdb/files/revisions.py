@@ -111,6 +111,7 @@ def put_back(path: Path, kept: Path, sha256: str) -> None:
         The directory cannot be written.
     """
     try:
+        _remove_asides(path, kept, sha256)
         if not kept.is_file():
             return
         # Out of the way first: a builder that follows may need the second name for the same file.
@@ -125,6 +126,14 @@ def put_back(path: Path, kept: Path, sha256: str) -> None:
         sync_directory(path.parent)
     except OSError as error:
         raise ProductFileError(str(kept), f"cannot be put back as {path}: {error}") from error
+
+
+def _remove_asides(path: Path, kept: Path, sha256: str) -> None:
+    """Remove what died half-way through a copy, or through putting back, if the file has its first name."""
+    asides = list(kept.parent.glob(f".{kept.name}.*.part"))
+    if asides and path.is_file() and sha256_of(path) == sha256:
+        for aside in asides:
+            aside.unlink(missing_ok=True)
 
 
 def move_unless_taken(aside: Path, target: Path) -> None:

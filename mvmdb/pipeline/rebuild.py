@@ -44,7 +44,7 @@ Kind = Literal[
 
 NEVER_IN_FILES = (
     "when a build ended and its product was published: taken to be when it began, by its machine",
-    "builds that failed or were abandoned",
+    "builds that failed or were abandoned, and the leases that builds ran under",
     "rules of retention, pins, and which files were pruned",
     "withdrawals by whom and when, rules of exclusion, parameter sets of your own",
     "exposures: ingest their files first",

@@ -12,7 +12,7 @@ from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.retention import PrunableRow, list_prunable, lock_prunable, record_pruned
 from mvmdb.errors import ProductFileError
 from mvmdb.files.revisions import FOLDER
-from mvmdb.pipeline.product_files import remove_file
+from mvmdb.pipeline.product_files import file_state, remove_file
 from mvmdb.records import PublishedFile
 
 
@@ -79,9 +79,10 @@ def _remove(file: PublishedFile, *, is_damaged: bool) -> bool:
     The name of a kept revision belongs to no other file; that of a retired product may bear a newer one.
     """
     path = Path(file.path)
-    is_kept = path.parent.name == FOLDER
-    if is_kept and is_damaged:
-        path.unlink(missing_ok=True)
-    else:
+    if path.parent.name != FOLDER:
         remove_file(file)
-    return not (is_kept and path.exists())
+        return True
+    if not is_damaged and file_state(file, thorough=True) == "damaged":
+        return False
+    path.unlink(missing_ok=True)
+    return True

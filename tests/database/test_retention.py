@@ -23,10 +23,13 @@ from mvmdb.catalog.retention import (
     set_retention_rule,
     unpin_product,
 )
+from mvmdb.catalog.revisions import find_former
 from mvmdb.errors import ConflictError, ProductFileError, UnknownObjectError
+from mvmdb.files.revisions import keep_file
 from mvmdb.names import LayerName, ProductName, SkycellName
 from mvmdb.pipeline.recovery import recover
 from mvmdb.pipeline.retention import prune_products
+from mvmdb.pipeline.revisions import keep_former, put_former_back
 from tests.database.test_builds import LAYER, OTHER_LAYER, Site, assert_sound, file_sha256, site
 
 __all__ = ["site"]
@@ -306,3 +309,84 @@ def test_damaged_revision_pushes_no_sound_one_out(site: Site) -> None:
     assert prune_products(site.engine).n_files == 0
     site.build(force=True)
     assert [row[2] for row in shown(site)] == ["pruned", "pruned", "in_place", "in_place"]
+
+
+def test_late_builder_takes_no_newer_file_for_the_former_one(site: Site) -> None:
+    """It asked what it supersedes, stood still, and meanwhile others have published and pruned."""
+    keep(site, 0)
+    site.build()
+    with transaction(site.engine) as connection:
+        former = find_former(connection, str(site.skycell), str(LAYER), "all")
+    assert former is not None
+    site.build(force=True)
+    [newer] = site.products()
+
+    def lost() -> None:
+        raise ConflictError("the lease has passed on", {})
+
+    kept = site.directory / "revisions" / f"{Path(newer.product).stem}_r0001.fits"
+    with pytest.raises(ConflictError, match="passed on"):
+        keep_file(Path(newer.file_path), kept, former.file.sha256, still_ours=lost)
+    put_former_back(former)
+    assert_sound(site)
+    assert site.products() == [newer]
+
+
+def test_late_builder_leaves_a_kept_revision(site: Site) -> None:
+    keep(site, 9)
+    site.build()
+    with transaction(site.engine) as connection:
+        former = find_former(connection, str(site.skycell), str(LAYER), "all")
+    site.build(force=True)
+    with transaction(site.engine) as connection:
+        keep_former(connection, former)
+    put_former_back(former)
+    assert [row[:3] for row in shown(site)] == [(1, "superseded", "in_place"), (2, "current", "in_place")]
+    assert_sound(site)
+
+
+def test_product_that_no_row_knows_is_not_overwritten(site: Site) -> None:
+    site.build()
+    [first] = site.products()
+    content = Path(first.file_path).read_bytes()
+    with transaction(site.engine) as connection:
+        connection.execute(text("delete from mvm.product_input"))
+        connection.execute(text("delete from mvm.product"))
+        connection.execute(text("delete from mvm.build"))
+    with pytest.raises(ProductFileError, match="does not know it") as caught:
+        site.build()
+    assert f"mvmdb catalog rebuild {site.directory}" in str(caught.value.hint)
+    assert Path(first.file_path).read_bytes() == content
+    assert site.outcomes() == []
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_retired_product_goes_unless_it_is_pinned(site: Site, pinned: bool) -> None:
+    keep(site, 9)
+    site.build()
+    site.build(force=True)
+    if pinned:
+        with transaction(site.engine) as connection:
+            pin_product(connection, name_of(site), 2, by="ada")
+    with transaction(site.engine) as connection:
+        connection.execute(text("update mvm.exposure set exclusion = 'quad_filter', exclusion_detail = 'x'"))
+    site.build()
+    assert site.files() == []
+    assert [row[:3] for row in shown(site)] == [
+        (1, "superseded", "in_place"),
+        (2, "retired", "in_place" if pinned else "pruned"),
+    ]
+    assert len(site.kept()) == 1 + pinned
+
+
+def test_pruning_leaves_what_is_newer_than_a_retired_product(site: Site) -> None:
+    """A retired product's own name bears a newer file by now, which pruning does not take for it."""
+    site.build()
+    [first] = site.products()
+    with transaction(site.engine) as connection:
+        retired = "update mvm.product set state = 'retired', retired_at = now()"
+        connection.execute(text(retired))
+    Path(first.file_path).write_bytes(b"x" * first.file_size_bytes)
+    assert prune_products(site.engine).n_files == 1
+    assert Path(first.file_path).read_bytes() == b"x" * first.file_size_bytes
+    assert site.files() == [first.product]

@@ -330,15 +330,34 @@ STATEMENTS = {
 """What there is no command for, and what no command does alone."""
 
 
-def built_product(archive: Archive) -> str:
-    """Return the name of a product whose first revision has not been pruned."""
+def built_product(archive: Archive) -> tuple[str, str]:
+    """Return the name and revision of a product that is in place; its former revisions stay."""
     with transaction(archive.engine) as connection:
         connection.execute(text("update mvm.retention_rule set keep_newest = 99"))
-    archive.run("owner", "layer", "build", archive.skycell, LAYER)
+    archive.run("owner", "layer", "build", archive.skycell, LAYER, "--force")
     with transaction(archive.engine) as connection:
-        changed = "update mvm.product set file_state = 'in_place', pinned_by = null, pinned_at = null"
-        connection.execute(text(changed))
-        return str(connection.execute(text("select min(product) from mvm.current_product")).scalar_one())
+        product, revision = connection.execute(
+            text("select product, revision from mvm.product where state = 'current'")
+        ).one()
+    return product, str(revision)
+
+
+def verify_returned(archive: Archive, who: str) -> Result:
+    """Verify as somebody, when a file that was taken for lost is there again."""
+    built_product(archive)
+    with transaction(archive.engine) as connection:
+        lost = "update mvm.product set file_state = 'lost' where state = 'current'"
+        connection.execute(text(lost))
+    return archive.run(who, "verify", archive.skycell, "--repair")
+
+
+def prune_former(archive: Archive, who: str) -> Result:
+    """Prune as somebody, when there is something to prune."""
+    built_product(archive)
+    built_product(archive)
+    with transaction(archive.engine) as connection:
+        connection.execute(text("update mvm.retention_rule set keep_newest = 0"))
+    return archive.run(who, "product", "prune")
 
 
 def attempt(archive: Archive, who: str, action: str) -> Result | None:
@@ -353,11 +372,11 @@ def attempt(archive: Archive, who: str, action: str) -> Result | None:
         ),
         "build": lambda: archive.run(who, "layer", "build", archive.skycell, LAYER, "--force"),
         "release": lambda: archive.run(who, "build", "release", running_build(archive)),
-        "verify": lambda: archive.run(who, "verify", archive.skycell, "--repair"),
-        "prune": lambda: archive.run(who, "product", "prune"),
+        "verify": lambda: verify_returned(archive, who),
+        "prune": lambda: prune_former(archive, who),
         "selections": lambda: archive.run(who, "selection", "add", f"of{next(archive.numbers)}"),
         "retention": lambda: archive.run(who, "retention", "set", "--newest", "0"),
-        "pins": lambda: archive.run(who, "product", "pin", built_product(archive), "1"),
+        "pins": lambda: archive.run(who, "product", "pin", *built_product(archive)),
         "rebuild": lambda: archive.run(who, "catalog", "rebuild", archive.folder),
         "rules": lambda: archive.run(who, "exclusion", "set", "quad_filter", "--exclude"),
         "migrate": lambda: archive.run(who, "db", "upgrade"),

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from mvmdb.catalog.engine import transaction
-from mvmdb.catalog.revisions import FormerProduct
+from mvmdb.catalog.revisions import find_former
 from mvmdb.files.product import publish
-from mvmdb.pipeline.revisions import current_revision, keep_former
+from mvmdb.pipeline.revisions import keep_former
 from mvmdb.pipeline.verify import FileFinding, Scope, VerifyReport, count_files, verify
 from tests.database.test_builds import LAYER, Builder, Site, site
 from tests.database.test_retention import keep
@@ -137,17 +137,14 @@ def test_build_beside_it_is_no_finding(two: Site) -> None:
     builder = Builder.begin(two)
     staged = builder.stage()
     assert checked(two).findings == []
-    keep_former(find_current(two))
+    with transaction(two.engine) as connection:
+        keep_former(connection, find_former(connection, str(two.skycell), str(LAYER), "all"))
     publish(staged)
     assert checked(two).findings == []
     # It is dead, as no lock is held: repair finishes what it was at.
     assert checked(two, repair=True).findings == []
     assert two.outcomes() == ["published"] * 3
     assert two.revisions() == [(1, "superseded"), (2, "superseded"), (3, "current")]
-
-
-def find_current(site: Site) -> FormerProduct | None:
-    return current_revision(site.engine, str(site.skycell), str(LAYER), "all")
 
 
 def test_extra_files_stay_and_are_told(two: Site) -> None:

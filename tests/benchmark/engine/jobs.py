@@ -1,7 +1,7 @@
 """One job in a process of its own: ``python -m tests.benchmark.engine.jobs NAME ...`` prints what it cost.
 
-A process of its own, so that memory is that of the job; the clock runs from the first file that is opened to the
-file that is synced, imports not counted.
+A process of its own, so that memory is that of the job; the clock runs from the first file that is opened to
+the file that is synced, imports not counted.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, ByteSize, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -21,12 +21,18 @@ from mvmdb.errors import SettingsError
 ENVIRONMENT_PREFIX = "MVMDB_"
 FILE_NAME = "mvmdb.toml"
 
+_CONTAINER_MEMORY_FILE = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux tells what a container may use: a number of bytes, or max."""
+
 _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _REMEDIES = {
     "home": "name a directory you can write to",
     "database_url": "write it like postgresql://user@host/database, or leave it out for the private cluster",
     "products_dir": "name a directory you can write to",
     "workers": "give a whole number of processes, 1 or more",
+    "max_build_memory_bytes": "give a number of bytes, like 4GiB",
+    "max_build_output_bytes": "give a number of bytes, like 10GB",
+    "max_build_seconds": "give a number of seconds above 0",
 }
 
 
@@ -66,6 +72,13 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
+def default_build_memory() -> ByteSize:
+    """Return four fifths of the memory of this machine, or of its container, bytes."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    granted = _CONTAINER_MEMORY_FILE.read_text().strip() if _CONTAINER_MEMORY_FILE.is_file() else "max"
+    return ByteSize((min(physical, int(granted)) if granted.isdigit() else physical) * 4 // 5)
+
+
 class Settings(BaseSettings):
     """What the user can choose; environment variables win over ``mvmdb.toml``.
 
@@ -81,6 +94,12 @@ class Settings(BaseSettings):
         Where product files are published.
     workers
         Number of processes for a build.
+    max_build_memory_bytes
+        Own memory that one build may be expected to need, like 4GiB; four fifths of all if left out.
+    max_build_output_bytes
+        Size that a product may be expected to have, like 10GB; None means whatever the disk has free.
+    max_build_seconds
+        Time that one build may be expected to take; None means any.
     """
 
     model_config = SettingsConfigDict(
@@ -93,6 +112,9 @@ class Settings(BaseSettings):
         default_factory=lambda validated: Path(validated["home"]) / "products"
     )
     workers: int = Field(default_factory=usable_cpus, ge=1)
+    max_build_memory_bytes: ByteSize = Field(default_factory=default_build_memory, gt=0)
+    max_build_output_bytes: ByteSize | None = Field(default=None, gt=0)
+    max_build_seconds: float | None = Field(default=None, gt=0)
 
     @classmethod
     def settings_customise_sources(

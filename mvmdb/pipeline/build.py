@@ -19,6 +19,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from mvmdb.catalog import builds
+from mvmdb.catalog.costs import record_cost
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
 from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
@@ -28,11 +29,21 @@ from mvmdb.files.product import find_leftovers, publish, stage_product
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.forecast import forecast_build, require_within
+from mvmdb.pipeline.meter import metered
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
 from mvmdb.pipeline.product_files import file_state
-from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
+from mvmdb.records import (
+    BuildLimits,
+    BuildWork,
+    ChipOutline,
+    FootprintStatistics,
+    LayerImage,
+    LayerPlan,
+    PublishedFile,
+)
 from mvmdb.sky.grid import skycell_grid
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
@@ -72,6 +83,7 @@ def build_layer(
     choice: ParameterChoice = DEFAULT_CHOICE,
     selection: str = "all",
     force: bool = False,
+    limits: BuildLimits | None = None,
     on_input: OnInput | None = None,
 ) -> BuildResult:
     """Build one layer unless its product is current; retire the product of one that has no exposure any more.
@@ -90,6 +102,8 @@ def build_layer(
         Of which exposures.
     force
         Build although nothing has changed.
+    limits
+        What the build may be expected to take; None: anything, even more than the disk has free.
     on_input
         Called with the context index of each input when it has been drizzled.
 
@@ -99,6 +113,8 @@ def build_layer(
         Another process builds this layer.
     MissingFileError
         Inputs are known by their footprints alone; nothing is recorded.
+    TooLargeError
+        The build is expected to take more than it may; nothing is recorded.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
@@ -110,6 +126,7 @@ def build_layer(
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
             outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []
+            planned = forecast_build(connection, task.plan)
         if not task.plan.inputs:
             retire_product(engine, str(skycell), str(layer), selection)
             return _result(task, "retired", None)
@@ -119,7 +136,9 @@ def build_layer(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
         require_files(task.plan)
-        return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
+        require_within(task.plan, planned.forecast, limits, products_dir)
+        file = _build(engine, products_dir, task.plan, outlines, work=planned.work, on_input=on_input)
+        return _result(task, "published", file.path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -166,11 +185,13 @@ def _build(
     products_dir: Path,
     plan: LayerPlan,
     outlines: Sequence[ChipOutline],
+    *,
+    work: BuildWork,
     on_input: OnInput | None,
 ) -> PublishedFile:
     directory = _directory(products_dir, plan)
     stamp = _begin(engine, plan, directory)
-    with _failure_recorded(engine, stamp.build_id, directory):
+    with _failure_recorded(engine, stamp.build_id, directory), metered() as used:
         image, headers = compute_layer(plan, on_input)
         image = replace(image, footprints=_footprint_statistics(plan, outlines))
         staged = stage_product(directory, plan, image, headers, stamp)
@@ -178,6 +199,14 @@ def _build(
         with transaction(engine) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
+            )
+            record_cost(
+                connection,
+                stamp.build_id,
+                engine=plan.engine,
+                work=work,
+                usage=used(),
+                output_bytes=file.size_bytes,
             )
     # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
     publish(staged)
@@ -323,6 +352,7 @@ class BuildOrder:
     choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
     selection: str = "all"
+    limits: BuildLimits | None = None
 
 
 def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult:
@@ -337,6 +367,7 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
             choice=order.choice,
             selection=order.selection,
             force=order.force,
+            limits=order.limits,
             on_input=on_input,
         )
     except MvmdbError as error:

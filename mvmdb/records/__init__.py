@@ -3,6 +3,7 @@
 All are frozen; files, catalog and mosaic know these and not each other.
 """
 
+from mvmdb.records.costs import BuildLimits, BuildUsage, BuildWork, Forecast
 from mvmdb.records.exposures import (
     Bunit,
     ChipFacts,
@@ -38,6 +39,9 @@ from mvmdb.records.provenance import Generation, ProductProvenance, Usage, Withd
 
 __all__ = [
     "ENGINE",
+    "BuildLimits",
+    "BuildUsage",
+    "BuildWork",
     "Bunit",
     "ChipFacts",
     "ChipFile",
@@ -51,6 +55,7 @@ __all__ = [
     "FootprintChunk",
     "FootprintRow",
     "FootprintStatistics",
+    "Forecast",
     "Generation",
     "InputStatistics",
     "Kernel",

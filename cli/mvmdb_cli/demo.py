@@ -27,6 +27,7 @@ from mvmdb.pipeline.demo import (
     refuse_real_data,
     simulate_field,
 )
+from mvmdb.pipeline.forecast import limits_of
 from mvmdb.pipeline.ingest import IngestResult, ingest_files
 from mvmdb.pipeline.plan import plan_skycell
 from mvmdb.settings import Settings
@@ -80,7 +81,11 @@ def _build(settings: Settings, engine: Engine, workers: int, *, quiet: bool) -> 
     with engine.connect() as connection:
         tasks = plan_skycell(connection, demo_skycell())
     url = database_url(settings)
-    orders = [BuildOrder(url, settings.products_dir, demo_skycell(), task.plan.layer) for task in tasks]
+    limits = limits_of(settings)
+    orders = [
+        BuildOrder(url, settings.products_dir, demo_skycell(), task.plan.layer, limits=limits)
+        for task in tasks
+    ]
     with progress("build", len(orders), quiet=quiet) as advance:
         return [advance() or result for result in build_layers(orders, workers=workers)]
 

@@ -27,8 +27,8 @@ from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, Sky
 from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
 from mvmdb.pipeline.selections import RemovedSelection, SelectionReport, SelectionShown, StoredEpoch
-from mvmdb.pipeline.staleness import LayerExplanation
-from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
+from mvmdb.pipeline.staleness import LayerExplanation, PricedSkycell, PricedStatus
+from mvmdb.records import DrizzleParameters, ExcludedExposure, Forecast, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
 
@@ -151,6 +151,10 @@ class PlannedLayer:
     """Rows of the arrays, at the scale of the layer."""
     output_gb: float
     """Size of SCI, WHT and CTX, 10^9 bytes."""
+    forecast: Forecast | None
+    """What a build would take on this machine; null where no exposure is left."""
+    refused: str | None
+    """Why a build would be refused: what it takes, the limit, what raises it; null where it would not."""
     n_inputs: int
     """Number of chips."""
     excluded: list[ExcludedExposure]
@@ -214,7 +218,8 @@ OUTPUTS = (
     Output("provenance", list[ProvenanceRow]),
     Output("pixel", list[ProductPixel]),
     Output("status", list[SkycellStatusRow], "without SKYCELL"),
-    Output("status", list[LayerStatusRow], "with SKYCELL"),
+    Output("status", list[PricedSkycell], "without SKYCELL, with --cost"),
+    Output("status", list[PricedStatus], "with SKYCELL"),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
@@ -280,6 +285,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     LayerRow: ("layer_depth", "product"),
     LayerExplanation: ("layer_status",),
     LayerStatusRow: ("layer_status",),
+    PricedStatus: ("layer_status",),
     LayerParameterRow: ("parameter_rule",),
     ParameterRuleRow: ("parameter_rule",),
     ParameterSetRow: ("parameter_set",),

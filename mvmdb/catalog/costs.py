@@ -19,6 +19,16 @@ class LayerForecastRow(Forecast):
     layer: str
 
 
+@dataclass(frozen=True)
+class SkycellCostRow:
+    """What building all that is missing or stale in a skycell would take, as in ``mvm.unsettled_costs``."""
+
+    skycell: str
+    n_layers: int
+    build_s: float
+    build_bytes: int
+
+
 def find_work(connection: Connection, plan: LayerPlan, *, n_threads: int = 1) -> BuildWork:
     """Return how much a build of a plan has to draw."""
     query = text("select n_input_pixels from mvm.layer_work(:skycell, :selection) where layer = :layer")
@@ -43,6 +53,12 @@ def list_forecasts(
     """Return what a build of each layer of a skycell would take, on one thread, by name."""
     function = func.mvm.layer_forecasts(str(skycell), engine, host, selection)
     return fetch(connection, LayerForecastRow, select_function(LayerForecastRow, function))
+
+
+def list_skycell_costs(connection: Connection, *, engine: str, host: str) -> list[SkycellCostRow]:
+    """Return what it would take to build what is missing or stale, by skycell, on one thread."""
+    function = func.mvm.unsettled_costs(engine, host)
+    return fetch(connection, SkycellCostRow, select_function(SkycellCostRow, function))
 
 
 def record_cost(

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from mvmdb.catalog.costs import LayerForecastRow, find_forecast, find_work, list_forecasts
+from mvmdb.catalog.costs import (
+    LayerForecastRow,
+    SkycellCostRow,
+    find_forecast,
+    find_work,
+    list_forecasts,
+    list_skycell_costs,
+)
 from mvmdb.errors import TooLargeError
 from mvmdb.names import SkycellName
 from mvmdb.records import ENGINE, BuildLimits, BuildWork, Forecast, LayerPlan
@@ -45,6 +52,12 @@ def forecast_layers(
     return {row.layer: row for row in rows}
 
 
+def forecast_skycells(connection: Connection) -> dict[str, SkycellCostRow]:
+    """Return what building all that is missing or stale would take on this machine, by skycell."""
+    rows = list_skycell_costs(connection, engine=ENGINE, host=platform.node())
+    return {row.skycell: row for row in rows}
+
+
 def limits_of(settings: Settings) -> BuildLimits:
     """Return what the settings allow one build."""
     return BuildLimits(
@@ -52,23 +65,37 @@ def limits_of(settings: Settings) -> BuildLimits:
     )
 
 
+def refusal(
+    plan: LayerPlan, forecast: Forecast, limits: BuildLimits | None, products_dir: Path
+) -> TooLargeError | None:
+    """Return why a build may not be made: numbers and limits, in the hint what raises them; else None.
+
+    Without limits everything may be built, even more than the disk has free.
+    """
+    excesses = list(_excesses(forecast, limits, products_dir)) if limits is not None else []
+    if not excesses:
+        return None
+    numbers = "; ".join(f"{excess.expected}, the limit is {excess.allowed}" for excess in excesses)
+    remedies = " and ".join(excess.remedy for excess in excesses)
+    return TooLargeError(
+        f"{plan.layer} of {plan.skycell}: a build would take {numbers}",
+        hint=f"{remedies}, or build with {NO_LIMITS_OPTION}",
+    )
+
+
 def require_within(
     plan: LayerPlan, forecast: Forecast, limits: BuildLimits | None, products_dir: Path
 ) -> None:
-    """Raise if a build would take more than it may; without limits everything is allowed.
+    """Raise if a build would take more than it may.
 
     Raises
     ------
     TooLargeError
-        The message has the numbers and the limits, the hint the setting and the option.
+        As ``refusal`` tells.
     """
-    excesses = list(_excesses(forecast, limits, products_dir)) if limits is not None else []
-    if excesses:
-        raise TooLargeError(
-            f"{plan.layer} of {plan.skycell}: a build would take "
-            + "; ".join(f"{excess.expected}, allowed are {excess.allowed}" for excess in excesses),
-            hint=f"{' and '.join(excess.remedy for excess in excesses)}, or build with {NO_LIMITS_OPTION}",
-        )
+    error = refusal(plan, forecast, limits, products_dir)
+    if error is not None:
+        raise error
 
 
 @dataclass(frozen=True)
@@ -91,7 +118,7 @@ def _excesses(forecast: Forecast, limits: BuildLimits, products_dir: Path) -> It
     free = free_bytes(products_dir)
     if forecast.output_bytes > free:
         expected = f"{bytes_in_words(forecast.output_bytes)} of disk"
-        allowed = f"the {bytes_in_words(free)} free at {products_dir}"
+        allowed = f"{bytes_in_words(free)}, the free space at {products_dir}"
         yield _Excess(expected, allowed, "free space or set MVMDB_PRODUCTS_DIR to another disk")
 
 

@@ -326,6 +326,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("layer epochs", "", [DEMO, layer]),
         ("selection remove", "", ["early", "--force"]),
         ("status", "without SKYCELL", []),
+        ("status", "without SKYCELL, with --cost", ["--cost"]),
         ("status", "with SKYCELL", [DEMO, "--check"]),
         ("skycell at", "", ["181.1186", "27.9537"]),
         ("skycell show", "", [DEMO]),

@@ -11,22 +11,27 @@ returns table (
 )
 language sql stable parallel safe rows 4
 begin atomic
-  with here as (
-    select count(*) >= 5 as enough
-    from (
-      select
-      from mvm.build_cost as b
-      where b.engine = cost_factors.engine and b.host = cost_factors.host
-      limit 5
-    ) as newest
-  ),
-  used as materialized (
+  with of_host as materialized (
     select b.*
-    from here
-    join mvm.build_cost as b on not here.enough or b.host = cost_factors.host
-    where b.engine = cost_factors.engine
+    from mvm.build_cost as b
+    where b.engine = cost_factors.engine and b.host = cost_factors.host
     order by b.finished_at desc
     limit 200
+  ),
+  here as materialized (
+    select count(*) >= 5 as enough from of_host
+  ),
+  of_all as (
+    select b.*
+    from mvm.build_cost as b
+    where b.engine = cost_factors.engine and not (select here.enough from here)
+    order by b.finished_at desc
+    limit 200
+  ),
+  used as materialized (
+    select of_host.* from of_host where (select here.enough from here)
+    union all
+    select of_all.* from of_all
   ),
   raw as materialized (
     select

@@ -7,7 +7,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, ByteSize, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -23,6 +23,8 @@ FILE_NAME = "mvmdb.toml"
 
 DEFAULT_LEASE_S = 120.0
 """How long a builder may be silent before another takes its place."""
+_CONTAINER_MEMORY_FILE = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux tells what a container may use: a number of bytes, or max."""
 
 _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _REMEDIES = {
@@ -31,6 +33,9 @@ _REMEDIES = {
     "products_dir": "name a directory you can write to",
     "workers": "give a whole number of processes, 1 or more",
     "lease_s": "give a number of seconds above 0",
+    "max_build_memory_bytes": "give a number of bytes, like 4GiB",
+    "max_build_output_bytes": "give a number of bytes, like 10GB",
+    "max_build_seconds": "give a number of seconds above 0",
 }
 
 
@@ -70,6 +75,13 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
+def default_build_memory() -> ByteSize:
+    """Return four fifths of the memory of this machine, or of its container, bytes."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    granted = _CONTAINER_MEMORY_FILE.read_text().strip() if _CONTAINER_MEMORY_FILE.is_file() else "max"
+    return ByteSize((min(physical, int(granted)) if granted.isdigit() else physical) * 4 // 5)
+
+
 class Settings(BaseSettings):
     """What the user can choose; environment variables win over ``mvmdb.toml``.
 
@@ -87,6 +99,12 @@ class Settings(BaseSettings):
         Number of processes for a build.
     lease_s
         How long a builder may be silent before another takes its place, seconds.
+    max_build_memory_bytes
+        Own memory that one build may be expected to need, like 4GiB; four fifths of all if left out.
+    max_build_output_bytes
+        Size that a product may be expected to have, like 10GB; None means whatever the disk has free.
+    max_build_seconds
+        Time that one build may be expected to take; None means any.
     """
 
     model_config = SettingsConfigDict(
@@ -100,6 +118,9 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default_factory=usable_cpus, ge=1)
     lease_s: float = Field(default=DEFAULT_LEASE_S, gt=0, allow_inf_nan=False)
+    max_build_memory_bytes: ByteSize = Field(default_factory=default_build_memory, gt=0)
+    max_build_output_bytes: ByteSize | None = Field(default=None, gt=0)
+    max_build_seconds: float | None = Field(default=None, gt=0)
 
     @classmethod
     def settings_customise_sources(

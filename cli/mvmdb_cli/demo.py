@@ -27,6 +27,7 @@ from mvmdb.pipeline.demo import (
     refuse_real_data,
     simulate_field,
 )
+from mvmdb.pipeline.forecast import limits_of
 from mvmdb.pipeline.ingest import IngestResult, ingest_files
 from mvmdb.pipeline.plan import plan_skycell
 from mvmdb.settings import Settings
@@ -80,8 +81,12 @@ def _build(settings: Settings, engine: Engine, workers: int, *, quiet: bool) -> 
     with engine.connect() as connection:
         tasks = plan_skycell(connection, demo_skycell())
     url = database_url(settings)
+    limits = limits_of(settings)
+    lease_s = settings.lease_s
     orders = [
-        BuildOrder(url, settings.products_dir, demo_skycell(), task.plan.layer, lease_s=settings.lease_s)
+        BuildOrder(
+            url, settings.products_dir, demo_skycell(), task.plan.layer, limits=limits, lease_s=lease_s
+        )
         for task in tasks
     ]
     with progress("build", len(orders), quiet=quiet) as advance:

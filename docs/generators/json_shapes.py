@@ -33,9 +33,9 @@ from mvmdb.pipeline.preview import PictureFile
 from mvmdb.pipeline.rebuild import RebuildReport
 from mvmdb.pipeline.retention import PruneReport
 from mvmdb.pipeline.selections import RemovedSelection, SelectionReport, SelectionShown, StoredEpoch
-from mvmdb.pipeline.staleness import LayerExplanation
+from mvmdb.pipeline.staleness import LayerExplanation, PricedSkycell, PricedStatus
 from mvmdb.pipeline.verify import VerifyReport
-from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
+from mvmdb.records import DrizzleParameters, ExcludedExposure, Forecast, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
 
@@ -158,6 +158,10 @@ class PlannedLayer:
     """Rows of the arrays, at the scale of the layer."""
     output_gb: float
     """Size of SCI, WHT and CTX, 10^9 bytes."""
+    forecast: Forecast | None
+    """What a build would take on this machine; null where no exposure is left."""
+    refused: str | None
+    """Why a build would be refused: what it takes, the limit, what raises it; null where it would not."""
     n_inputs: int
     """Number of chips."""
     excluded: list[ExcludedExposure]
@@ -224,6 +228,8 @@ OUTPUTS = (
     Output("status", list[LayerStatusRow], "with SKYCELL"),
     Output("verify", VerifyReport),
     Output("catalog rebuild", RebuildReport),
+    Output("status", list[PricedSkycell], "without SKYCELL, with --cost"),
+    Output("status", list[PricedStatus], "with SKYCELL"),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
@@ -297,6 +303,7 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     LayerRow: ("layer_depth", "product"),
     LayerExplanation: ("layer_status",),
     LayerStatusRow: ("layer_status",),
+    PricedStatus: ("layer_status",),
     LayerParameterRow: ("parameter_rule",),
     ParameterRuleRow: ("parameter_rule",),
     ParameterSetRow: ("parameter_set",),

@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from mvmdb.catalog import builds
+from mvmdb.catalog.costs import record_cost
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
 from mvmdb.catalog.leases import Lease, fenced
@@ -30,7 +31,9 @@ from mvmdb.files.product import StagedProduct, publish
 from mvmdb.mosaic.engine import OnStep
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.draw import draw_product
+from mvmdb.pipeline.forecast import forecast_build, require_within
 from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
+from mvmdb.pipeline.meter import metered
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.recovery import recover, remove_leftovers, remove_strays, settle
@@ -43,7 +46,7 @@ from mvmdb.pipeline.revisions import (
     require_known,
     retire_product,
 )
-from mvmdb.records import ChipOutline, LayerPlan, PublishedFile
+from mvmdb.records import BuildLimits, BuildWork, ChipOutline, LayerPlan, PublishedFile
 from mvmdb.settings import DEFAULT_LEASE_S
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
@@ -81,6 +84,7 @@ def build_layer(
     choice: ParameterChoice = DEFAULT_CHOICE,
     selection: str = "all",
     force: bool = False,
+    limits: BuildLimits | None = None,
     lease_s: float = DEFAULT_LEASE_S,
     n_threads: int = 1,
     on_step: OnStep | None = None,
@@ -101,6 +105,8 @@ def build_layer(
         Of which exposures.
     force
         Build although nothing has changed.
+    limits
+        What the build may be expected to take; None: anything, even more than the disk has free.
     lease_s
         How long this process may be silent before others take it for dead, seconds.
     n_threads
@@ -114,6 +120,8 @@ def build_layer(
         Another process builds this layer, or has taken over because this one was silent for too long.
     MissingFileError
         Inputs are known by their footprints alone; nothing is recorded.
+    TooLargeError
+        The build is expected to take more than it may; nothing is recorded.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
@@ -128,6 +136,7 @@ def build_layer(
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
             outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []
+            planned = forecast_build(connection, task.plan, n_threads=n_threads)
         if not task.plan.inputs:
             retire_product(engine, lease)
             return _result(task, "retired", None)
@@ -137,12 +146,13 @@ def build_layer(
                 task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
             )
         require_files(task.plan)
+        require_within(task.plan, planned.forecast, limits, products_dir)
         with transaction(engine) as connection:
             require_known(connection, products_dir / str(skycell) / str(task.plan.product_name))
         road = _Road(
             engine, lease, _directory(products_dir, task.plan), n_threads, _watched(heartbeat, on_step)
         )
-        return _result(task, "published", _build(road, task.plan, outlines).path)
+        return _result(task, "published", _build(road, task.plan, outlines, planned.work).path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -206,9 +216,9 @@ def _watched(heartbeat: Heartbeat, on_step: OnStep | None) -> OnStep:
     return after_step
 
 
-def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline]) -> PublishedFile:
+def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline], work: BuildWork) -> PublishedFile:
     stamp = _begin(road, plan)
-    with _failure_recorded(road, stamp.build_id):
+    with _failure_recorded(road, stamp.build_id), metered() as used:
         staged, image = draw_product(
             road.directory, plan, stamp, outlines, n_threads=road.n_threads, on_step=road.on_step
         )
@@ -216,6 +226,14 @@ def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline]) -> Pub
         with fenced(road.engine, road.lease) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
+            )
+            record_cost(
+                connection,
+                stamp.build_id,
+                engine=plan.engine,
+                work=work,
+                usage=used(),
+                output_bytes=file.size_bytes,
             )
     former = _put_in_place(road, staged)
     # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
@@ -291,6 +309,7 @@ class BuildOrder:
     selection: str = "all"
     lease_s: float = DEFAULT_LEASE_S
     n_threads: int = 1
+    limits: BuildLimits | None = None
 
 
 def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
@@ -305,6 +324,7 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
             choice=order.choice,
             selection=order.selection,
             force=order.force,
+            limits=order.limits,
             lease_s=order.lease_s,
             n_threads=order.n_threads,
             on_step=on_step,

@@ -3,6 +3,7 @@
 All are frozen; files, catalog and mosaic know these and not each other.
 """
 
+from mvmdb.records.costs import BuildLimits, BuildUsage, BuildWork, Forecast
 from mvmdb.records.exposures import (
     Bunit,
     ChipFacts,
@@ -45,6 +46,9 @@ __all__ = [
     "COMPILED_ENGINE",
     "ENGINE",
     "REFERENCE_ENGINE",
+    "BuildLimits",
+    "BuildUsage",
+    "BuildWork",
     "Bunit",
     "ChipFacts",
     "ChipFile",
@@ -59,6 +63,7 @@ __all__ = [
     "FootprintChunk",
     "FootprintRow",
     "FootprintStatistics",
+    "Forecast",
     "Generation",
     "InputRecord",
     "InputStatistics",

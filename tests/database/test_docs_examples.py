@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from docs.generators.json_shapes import OUTPUTS, Grid, Output
 from mvmdb.catalog import builds
 from mvmdb.catalog.bulk import compare_staged, merge_staged
+from mvmdb.catalog.costs import find_work, record_cost
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.models import metadata
@@ -30,6 +31,7 @@ from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.database import open_catalog
 from mvmdb.pipeline.plan import plan_layer
 from mvmdb.records import (
+    BuildUsage,
     Finding,
     FootprintChunk,
     FootprintRow,
@@ -155,6 +157,8 @@ def publish(connection: Connection, skycell: str, layer: str) -> None:
     file = PublishedFile(f"/products/{plan.product_name}", build_id, 1)
     builds.begin_build(connection, plan, build_id, host="tester", versions={}, directory="/products")
     builds.stage_product(connection, build_id, plan=plan, image=image, file=file, revision=1)
+    work, usage = find_work(connection, plan), BuildUsage(2.0, 1.5, 200_000_000)
+    record_cost(connection, build_id, engine=plan.engine, work=work, usage=usage, output_bytes=1)
     builds.publish_product(connection, build_id)
 
 
@@ -341,6 +345,7 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("layer epochs", "", [DEMO, layer]),
         ("selection remove", "", ["early", "--force"]),
         ("status", "without SKYCELL", []),
+        ("status", "without SKYCELL, with --cost", ["--cost"]),
         ("status", "with SKYCELL", [DEMO, "--check"]),
         ("verify", "", ["--quick", "--inputs"]),
         ("skycell at", "", ["181.1186", "27.9537"]),

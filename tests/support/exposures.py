@@ -15,6 +15,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.files.exposure import open_exposure
+from mvmdb.sky.distortion import ChipDistortion
 from mvmdb.sky.footprint import PixelToSky
 
 Changes = Mapping[str, object]
@@ -269,6 +270,7 @@ class ChipArrays:
     error: NDArray[np.float32] | None
     header: Mapping[str, object]
     pixel_to_sky: PixelToSky
+    distortion: ChipDistortion
     file_sha256: str
 
 
@@ -282,5 +284,6 @@ def read_chip(path: Path | str, hdu_index: int, *, with_error: bool = False) -> 
         None if chip.error is None else chip.error[:],
         chip.header,
         chip.pixel_to_sky,
+        chip.distortion,
         exposure.sha256,
     )

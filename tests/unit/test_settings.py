@@ -31,6 +31,29 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     assert chosen.products_dir == tmp_path / "xdg/mvmdb/products"
     assert chosen.database_url is None
     assert 1 <= chosen.workers <= (os.cpu_count() or 1)
+    assert (chosen.max_build_output_bytes, chosen.max_build_seconds) == (None, None)
+
+
+def test_memory_of_a_build_is_four_fifths_of_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    granted = tmp_path / "memory.max"
+    monkeypatch.setattr(settings, "_CONTAINER_MEMORY_FILE", granted)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": 5000}.__getitem__)
+    assert load_settings().max_build_memory_bytes == 4_000_000
+    granted.write_text("max\n")
+    assert load_settings().max_build_memory_bytes == 4_000_000
+    granted.write_text("1000000\n")
+    assert load_settings().max_build_memory_bytes == 800_000
+
+
+def test_limits_of_builds_take_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MVMDB_MAX_BUILD_MEMORY_BYTES", "4GiB")
+    monkeypatch.setenv("MVMDB_MAX_BUILD_OUTPUT_BYTES", "10GB")
+    monkeypatch.setenv("MVMDB_MAX_BUILD_SECONDS", "90")
+    chosen = load_settings()
+    assert chosen.max_build_memory_bytes == 4 * 2**30
+    assert (chosen.max_build_output_bytes, chosen.max_build_seconds) == (10**10, 90.0)
 
 
 def test_root_keeps_its_home_where_postgresql_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +117,10 @@ def test_settings_do_not_change() -> None:
         ("MVMDB_LEASE_S", "0", "greater than 0"),
         ("MVMDB_LEASE_S", "inf", "finite"),
         ("MVMDB_DATABASE_URL", "mysql://host/database", "postgresql://"),
+        ("MVMDB_MAX_BUILD_MEMORY_BYTES", "much", "could not parse value"),
+        ("MVMDB_MAX_BUILD_MEMORY_BYTES", "0", "greater than 0"),
+        ("MVMDB_MAX_BUILD_OUTPUT_BYTES", "-1", "greater than 0|could not parse"),
+        ("MVMDB_MAX_BUILD_SECONDS", "0", "greater than 0"),
         ("MVMDB_HOME", __file__, "is not a directory"),
         ("MVMDB_PRODUCTS_DIR", __file__, "is not a directory"),
     ],

@@ -131,6 +131,26 @@ parameter_rule = Table(
     comment="Values of drizzle parameters and the layers they hold for.",
 )
 
+
+def _cost_columns() -> list[Column[Any]]:
+    """Return what a build had to do and what it took: null where nobody has measured it."""
+    meanings = {
+        "engine": (Text, "Engine that drew it, name and version; null, as what follows, where not measured"),
+        "n_input_pixels": (BigInteger, "Pixels of the chips that lie in the skycell, by their outlines"),
+        "n_output_pixels": (BigInteger, "Pixels of one array of the product"),
+        "n_context_planes": (Integer, "Planes of the context image, and one more where there is an ERR"),
+        "n_threads": (Integer, "Threads that drew at a time"),
+        "wall_s": (Float(53), "Time from reading to the written file, seconds"),
+        "cpu_s": (Float(53), "Processor time in the same interval, of all threads, seconds"),
+        "peak_memory_bytes": (
+            BigInteger,
+            "Largest own (anonymous) memory of the process, bytes; null where the system tells none",
+        ),
+        "output_bytes": (BigInteger, "Size of the file, bytes"),
+    }
+    return [column(name, kind, nullable=True, comment=comment) for name, (kind, comment) in meanings.items()]
+
+
 build = Table(
     "build",
     metadata,
@@ -163,10 +183,12 @@ build = Table(
     column("error", Text, nullable=True, comment="Why a failed build failed"),
     column("started_at", DateTime(True), server_default=func.now(), comment="Start of the build, UTC"),
     column("finished_at", DateTime(True), nullable=True, comment="End of the build, UTC"),
+    *_cost_columns(),
     CheckConstraint("outcome in ('running', 'published', 'failed', 'abandoned')", name="outcome"),
     CheckConstraint("(outcome = 'running') = (finished_at is null)", name="finished_when_over"),
     Index("build_layer_idx", "skycell", "layer", "selection"),
     Index("build_running_idx", "build_id", postgresql_where=text("outcome = 'running'")),
+    Index("build_cost_idx", "engine", "host", "finished_at", postgresql_where=text("wall_s is not null")),
     comment="Executions of recipes, successful or not.",
 )
 

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mvmdb.files.exposure import read_chip
 from mvmdb.files.wcs import pixel_to_sky
 from mvmdb.sky.distortion import ChipDistortion, LookupTable
 from mvmdb.sky.grid import TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
 from tests.support.distortions import random_distortion
-from tests.support.exposures import SyntheticExposure
+from tests.support.exposures import SyntheticExposure, read_chip
 from tests.support.shared_data import shared_data
 
 TOLERANCE_PIX = 1e-7

@@ -27,6 +27,7 @@ from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.build import BuildResult, build_layer
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.recovery import recover
+from mvmdb.pipeline.retention import prune_products
 from tests.support.exposures import SyntheticExposure
 
 LAYER = LayerName.parse("wfc3_ir_f160w_coarse")
@@ -168,15 +169,16 @@ def check_after_kill(site: Site) -> None:
     """Require that what shows is whole: every product has its file, every visible file is one of a product.
 
     Between rename and publication of a rebuild the name bears the new file already; then its rows are
-    staged, with its hash, and the next builder makes them current.
+    staged, with its hash, and the next builder makes them current. The former file is kept by then.
     """
     hashes = dict(
         site.rows("select file_sha256, state from mvm.product where state in ('current', 'staged')")
     )
-    visible = [path for path in site.directory.iterdir() if not path.name.startswith(".")]
+    visible = [path for path in site.directory.glob("*.fits") if not path.name.startswith(".")]
     assert len(visible) == 1, visible
     assert sha256_of(visible[0]) in hashes
-    assert list(hashes.values()).count("current") == 1
+    [current] = [sha256 for sha256, state in hashes.items() if state == "current"]
+    assert current in {sha256_of(path) for path in [*visible, *kept_files(site)]}
     assert site.rows("select file_path from mvm.product where state = 'current'") == [(str(visible[0]),)]
 
 
@@ -187,7 +189,8 @@ def check_complete(site: Site) -> None:
         "select p.file_path, p.file_sha256, b.recipe_sha256 from mvm.product as p"
         " join mvm.build as b using (build_id) where p.state = 'current'"
     )
-    assert [str(item) for item in site.directory.iterdir()] == [path]
+    assert [str(item) for item in site.directory.iterdir() if item.is_file()] == [path]
+    check_kept(site)
     file = Path(str(path))
     assert sha256_of(file) == sha256
     assert verify_product(file) == []
@@ -197,6 +200,23 @@ def check_complete(site: Site) -> None:
     assert site.rows("select 1 from mvm.product where state = 'staged'") == []
     assert site.rows("select 1 from mvm.lease") == []
     check_order(site)
+
+
+def kept_files(site: Site) -> list[Path]:
+    """Return what lies in the directory of former revisions, half-written files too."""
+    return sorted((site.directory / "revisions").glob("*"))
+
+
+def check_kept(site: Site) -> None:
+    """Require that former revisions are kept as their rows say, and nothing else is; prune what was left."""
+    prune_products(site.engine)
+    rows = site.rows(
+        "select file_path, file_sha256 from mvm.product"
+        " where state = 'superseded' and file_state = 'in_place' order by file_path"
+    )
+    assert [(str(path), sha256_of(path)) for path in kept_files(site)] == rows
+    lost = site.rows("select revision from mvm.product where file_state not in ('in_place', 'pruned')")
+    assert lost == []
 
 
 def check_order(site: Site) -> None:

@@ -51,6 +51,31 @@ static inline bool any(Mask mask) {
 #endif
 }
 
+// Pairs of numbers as one lane: of a and b; and of the even or odd lanes of two vectors.
+typedef float Pairs __attribute__((vector_size(KERNEL_BYTES)));
+typedef long long Offsets __attribute__((vector_size(KERNEL_BYTES)));
+
+#if KERNEL_BYTES == 64
+static inline V interleaved(F a, F b) {
+    return V(__builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15));
+}
+static inline V even_lanes(V a, V b) { return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14); }
+static inline V odd_lanes(V a, V b) { return __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15); }
+#elif KERNEL_BYTES == 32
+static inline V interleaved(F a, F b) { return V(__builtin_shufflevector(a, b, 0, 4, 1, 5, 2, 6, 3, 7)); }
+static inline V even_lanes(V a, V b) { return __builtin_shufflevector(a, b, 0, 4, 2, 6); }
+static inline V odd_lanes(V a, V b) { return __builtin_shufflevector(a, b, 1, 5, 3, 7); }
+#else
+static inline V interleaved(F a, F b) { return V(__builtin_shufflevector(a, b, 0, 2, 1, 3)); }
+static inline V even_lanes(V a, V b) { return __builtin_shufflevector(a, b, 0, 2); }
+static inline V odd_lanes(V a, V b) { return __builtin_shufflevector(a, b, 1, 3); }
+#endif
+
+// Whole numbers from 0 to 2^52 - 1: with 2^52 added, they stand in the last bits.
+static inline Offsets whole_numbers(V values) {
+    return Offsets(values + 4503599627370496.0) - 0x4330000000000000LL;
+}
+
 static inline long padded(long n) { return (n + 7) / 8 * 8 + 8; }
 
 }  // namespace mvmdb::KERNEL_ISA

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import GridMismatchError, MosaicError
 from mvmdb.mosaic import compiled
-from mvmdb.mosaic.compiled import COMPILED_KERNELS, drizzle_rows, instruction_sets, map_pixels
+from mvmdb.mosaic.compiled import COMPILED_KERNELS, Target, drizzle_onto, instruction_sets, map_pixels
 from mvmdb.sky.grid import PixelBox, TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
 from tests.support.distortions import random_distortion
@@ -62,6 +62,18 @@ class Chip:
         science, weight, variance = drizzle_rows(*images, origin=(0, first), box=box, **options)
         assert variance is not None
         return science, weight, variance
+
+
+def drizzle_rows(
+    rate: Float32s, weight: Float32s, variance: Float32s | None, mapping: Any, *, box: PixelBox, **options: Any
+) -> tuple[Float32s, Float32s, Float32s | None]:
+    """Return science, weight and variance on a box that held nothing."""
+    science, total, spread = (np.zeros(box.shape, dtype=np.float32) for _ in range(3))
+    context = np.zeros(box.shape, dtype=np.int32)
+    target = Target(box, science, total, context, None if variance is None else spread, 3)
+    drizzle_onto(target, rate, weight, variance, mapping, **options)
+    np.testing.assert_array_equal(context, 8 * (total > 0))
+    return science, total, target.variance
 
 
 def make_chip(

@@ -30,7 +30,6 @@ constexpr double kLargePixel = 4;  // in output pixels
 
 typedef float Sums2 __attribute__((vector_size(8), aligned(4)));
 typedef float Sums4 __attribute__((vector_size(16), aligned(4)));
-typedef float Sums8 __attribute__((vector_size(32), aligned(4)));
 
 // One row of positions, and half a pixel fraction to the left and to the right of them.
 struct RowPositions {
@@ -207,57 +206,34 @@ void add(Window& window, const Group& group, const float* shares, long n) {
     }
 }
 
-// Of two neighbouring output pixels flux and weight, for every lane: of even lanes, then of odd ones.
-struct Chunks {
-    Pairs even, odd;
-
-    Sums4 of(int lane) const {
-        return *(reinterpret_cast<const Sums4*>(lane % 2 ? &odd : &even) + lane / 2);
-    }
-};
-
+// A load that overlaps with what has just been stored, but not wholly, waits for long. So every output pixel is loaded
+// and stored alone.
 template <long kN>
-inline __attribute__((always_inline)) void add_inside(const Window& window, const Group& group, const float* shares) {
-    constexpr long kChunks = (kN + 1) / 2;
-    Chunks chunks[kN][kChunks];
+void add_inside(const Window& window, const Group& group, const float* shares) {
+    Pairs parts[kN * kN];  // of every output pixel flux and weight, lane by lane
     const F flux = *reinterpret_cast<const UnalignedF*>(group.flux);
-    const auto pairs = [&](long r, long c) {
-        if (c == kN) return V{};
-        const F w = *reinterpret_cast<const UnalignedF*>(shares + (r * kN + c) * kLanes);
-        return interleaved(w * flux, w);
-    };
-#pragma GCC unroll 8
-    for (long r = 0; r < kN; ++r) {
-#pragma GCC unroll 4
-        for (long c = 0; c < kChunks; ++c) {
-            const V left = pairs(r, 2 * c), right = pairs(r, 2 * c + 1);
-            chunks[r][c] = {Pairs(even_lanes(left, right)), Pairs(odd_lanes(left, right))};
-        }
+    for (long cell = 0; cell < kN * kN; ++cell) {
+        const F w = *reinterpret_cast<const UnalignedF*>(shares + cell * kLanes);
+        parts[cell] = interleaved(w * flux, w);
     }
-    const Offsets offsets = whole_numbers(
-        group.weight > 0.0 ? group.row * double(window.nx) + group.column : V{});  // nothing, where weight is 0
+    const V nowhere = {};  // where weight is 0, nothing is added to the first output pixels
+    const Offsets offsets =
+        whole_numbers(group.weight > 0.0 ? group.row * double(window.nx) + group.column : nowhere);
     const long stride = 2 * window.nx;
-#pragma GCC unroll 8
     for (int k = 0; k < kLanes; ++k) {
         float* sums = window.sums + 2 * offsets[k];
+        const Sums2* part = reinterpret_cast<const Sums2*>(parts) + k;
 #pragma GCC unroll 8
         for (long r = 0; r < kN; ++r, sums += stride) {
-            long c = 0;
-#pragma GCC unroll 4
-            for (; c + 1 < kChunks; c += 2) {
-                const Sums4 left = chunks[r][c].of(k), right = chunks[r][c + 1].of(k);
-                *reinterpret_cast<Sums8*>(sums + 4 * c) += __builtin_shufflevector(left, right, 0, 1, 2, 3, 4, 5, 6, 7);
-            }
-            if (c < kChunks)
-                *reinterpret_cast<Sums4*>(sums + 4 * c) += chunks[r][c].of(k);
+#pragma GCC unroll 8
+            for (long c = 0; c < kN; ++c) *reinterpret_cast<Sums2*>(sums + 2 * c) += part[(r * kN + c) * kLanes];
         }
     }
 }
 
-// Tell whether all is inside the window, a last pair of output pixels in every row included.
 bool is_inside(const Window& window, const Group& group, long n) {
     const Mask outside = (group.column < 0.0) | (group.row < 0.0) |
-                         (group.column > double(window.nx - n - n % 2)) | (group.row > double(window.ny - n));
+                         (group.column > double(window.nx - n)) | (group.row > double(window.ny - n));
     return !any(outside & (group.weight > 0.0));
 }
 
@@ -300,7 +276,9 @@ V make_local(V (&corner)[4], V& first, double box_start) {
 
 // One side of the quadrilaterals as x(t) = x + slope t above y, t from 0 to height.
 struct Side {
-    V x, y, height, slope, per_x, sign, leans_right;
+    V x, y, height, half_slope, per_x, sign;
+    V lean, half_slope_lean;  // lean is 1, and -1 where the side leans to the left, times the sign
+    Mask leans_right;
 };
 
 Side side_between(V x0, V y0, V x1, V y1) {
@@ -311,8 +289,10 @@ Side side_between(V x0, V y0, V x1, V y1) {
     const V safe_across = across * across > 1e-60 ? across : all(1e-30);
     const V inverse = 1.0 / (safe_across * safe_height);
     const V slope = safe_across * safe_across * inverse, per_x = safe_height * safe_height * inverse;
-    const V one = all(1), none = {};
-    return {x, y, height, slope, per_x, down ? -one : one, slope >= 0.0 ? one : none};
+    const V one = all(1), sign = down ? -one : one, half_slope = 0.5 * slope;
+    const Mask leans_right = slope >= 0.0;
+    const V lean = leans_right ? sign : -sign;
+    return {x, y, height, half_slope, per_x, sign, lean, half_slope * lean, leans_right};
 }
 
 // Areas of the quadrilaterals left of x = X and below y = Y, for X, Y = 1 ... n.
@@ -332,10 +312,10 @@ inline __attribute__((always_inline)) void areas_below(const Corners& c, V colum
             const Side& side = sides[s];
             const V top = greatest(least(double(row) - side.y, side.height), V{});
             const V height = side.sign * top;
-            const V integral = height * (side.x + 0.5 * (side.slope * top));
+            const V integral = height * (side.x + side.half_slope * top);
             whole += integral;
-            leaning_left += integral * (1.0 - side.leans_right);
-            rising += height * side.leans_right;
+            leaning_left += side.leans_right ? V{} : integral;
+            rising += side.leans_right ? height : V{};
             tops[s] = top;
         }
 #pragma GCC unroll 8
@@ -346,8 +326,7 @@ inline __attribute__((always_inline)) void areas_below(const Corners& c, V colum
                 const Side& side = sides[s];
                 const V gap = double(column) - side.x;
                 const V turn = least(greatest(gap * side.per_x, V{}), tops[s]);
-                const V lean = (side.leans_right - 0.5) * side.sign;
-                below -= (lean * turn) * (2.0 * gap - side.slope * turn);
+                below -= turn * (gap * side.lean - side.half_slope_lean * turn);
             }
             area[(row - 1) * n + column - 1] = columns > double(column) ? below : whole;
         }
@@ -604,30 +583,56 @@ void place_window(const Strip& strip, const Bounds& bounds, double wider, Window
     window.is_exceeded = false;
 }
 
-constexpr long kMerged = 16;  // pixels at a time
+bool reaches_strip(const Window& window) {
+    return window.nx > 0 && window.ny > 0 && window.high_x > 0 && window.low_x < double(window.nx) &&
+           window.high_y > 0 && window.low_y < double(window.ny);
+}
 
-// Add sums of flux and weight (and variance) to the running weighted mean of some pixels.
+constexpr long kMerged = KERNEL_BYTES / 4;  // pixels at a time
+
+// Add one pixel to the running weighted mean.
 template <long kPlanes>
-inline __attribute__((always_inline)) void merge(const float* sums, const Strip& strip, long at, long n) {
-    for (long k = 0; k < n; ++k) {
-        const float w = sums[kPlanes * k + 1], before = strip.weight[at + k], total = before + w;
-        const float science = strip.science[at + k];
-        const float inverse = w > 0 ? 1 / total : 0.0f;
-        strip.weight[at + k] = total;
-        strip.science[at + k] = w > 0 ? science + (sums[kPlanes * k] - w * science) * inverse : science;
-        strip.context[at + k] |= w > 0 ? strip.bit : 0;
-        if (kPlanes == 4 && w > 0) {
-            const float rest = before * inverse;
-            strip.variance[at + k] = strip.variance[at + k] * (rest * rest) + sums[4 * k + 2] * (inverse * inverse);
-        }
+void merge_pixel(const float* sums, const Strip& strip, long at) {
+    const float w = sums[1];
+    if (!(w > 0)) return;
+    const float before = strip.weight[at], total = before + w, science = strip.science[at], inverse = 1 / total;
+    strip.weight[at] = total;
+    strip.science[at] = science + (sums[0] - w * science) * inverse;
+    strip.context[at] |= strip.bit;
+    if constexpr (kPlanes == 4) {
+        const float rest = before * inverse;
+        strip.variance[at] = strip.variance[at] * (rest * rest) + sums[2] * (inverse * inverse);
     }
 }
 
+// The same for kMerged pixels; sums are cleared.
+void merge_and_clear(float* sums, const Strip& strip, long at) {
+    UnalignedPairs* const from = reinterpret_cast<UnalignedPairs*>(sums);
+    const Pairs low = from[0], high = from[1], w = odd_places(low, high);
+    const PairsMask reached = w > 0.0f;
+    if (!any_of(reached)) return;
+    UnalignedPairs& weight = *reinterpret_cast<UnalignedPairs*>(strip.weight + at);
+    UnalignedPairs& science = *reinterpret_cast<UnalignedPairs*>(strip.science + at);
+    UnalignedInts& context = *reinterpret_cast<UnalignedInts*>(strip.context + at);
+    const Pairs before = science, total = weight + w, inverse = 1.0f / total;
+    const Pairs after = before + (even_places(low, high) - w * before) * inverse;
+    weight = total;
+    science = reached ? after : before;
+    context |= reached & strip.bit;
+    from[0] = from[1] = Pairs{};
+}
+
+void clear(float* sums, long n) { __builtin_memset(sums, 0, static_cast<unsigned long>(n) * sizeof(float)); }
+
+// Add some pixels of a row of a window to the strip, and clear them.
 template <long kPlanes>
-inline __attribute__((always_inline)) bool is_empty(const float* sums, long n) {
-    int filled = 0;
-    for (long k = 0; k < n; ++k) filled |= sums[kPlanes * k + 1] > 0;
-    return !filled;
+void merge_row(float* sums, const Strip& strip, long at, long n) {
+    long k = 0;
+    if constexpr (kPlanes == 2) {
+        for (; k + kMerged <= n; k += kMerged) merge_and_clear(sums + 2 * k, strip, at + k);
+    }
+    for (long rest = k; rest < n; ++rest) merge_pixel<kPlanes>(sums + kPlanes * rest, strip, at + rest);
+    clear(sums + kPlanes * k, kPlanes * (n - k));
 }
 
 // Add a window to its strip, and clear it.
@@ -636,20 +641,16 @@ void merge_window(const Window& window, const Strip& strip) {
     const long x0 = window.low_x > 0 ? long(window.low_x) : 0, y0 = window.low_y > 0 ? long(window.low_y) : 0;
     const long x1 = window.high_x < double(window.nx) ? long(window.high_x) : window.nx;
     const long y1 = window.high_y < double(window.ny) ? long(window.high_y) : window.ny;
+    const long stride = kPlanes * window.nx;
+    clear(window.sums, stride * y0);
     for (long y = y0; y < y1; ++y) {
-        const float* sums = window.sums + kPlanes * y * window.nx;
-        const long first = (y + window.y0 - strip.y0) * strip.stride + window.x0 - strip.x0;
-        long x = x0;
-        for (; x + kMerged <= x1; x += kMerged)
-            if (!is_empty<kPlanes>(sums + kPlanes * x, kMerged))
-                merge<kPlanes>(sums + kPlanes * x, strip, first + x, kMerged);
-        for (; x < x1; ++x)
-            if (!is_empty<kPlanes>(sums + kPlanes * x, 1)) merge<kPlanes>(sums + kPlanes * x, strip, first + x, 1);
+        float* sums = window.sums + stride * y;
+        const long at = (y + window.y0 - strip.y0) * strip.stride + window.x0 - strip.x0 + x0;
+        clear(sums, kPlanes * x0);
+        merge_row<kPlanes>(sums + kPlanes * x0, strip, at, x1 - x0);
+        clear(sums + kPlanes * x1, kPlanes * (window.nx - x1));
     }
-}
-
-void clear(Window& window, long n_planes) {
-    __builtin_memset(window.sums, 0, static_cast<unsigned long>(window.nx * window.ny * n_planes) * sizeof(float));
+    clear(window.sums + stride * y1, stride * (window.ny - y1));
 }
 
 // Rows start to stop - 1 of a block.
@@ -659,17 +660,16 @@ bool drizzle_tile(const Job& job, const Block& block, long start, long stop, Win
     const Bounds bounds = bounds_of(job, block, start, stop, buffers);
     for (double wider = 0;; wider = 8 * (wider + 8)) {
         place_window(job.strip, bounds, wider, window);
-        if (window.nx <= 0 || window.ny <= 0) return true;
+        if (!reaches_strip(window)) return true;
         if (!window.make_room(n_planes)) return false;
         for (long j = start; j < stop; ++j) {
             if (read_row(job, block, j, buffers.row) && !drizzle_row(job, block, j, window, buffers, room))
                 return false;
         }
         if (!window.is_exceeded) break;
-        clear(window, n_planes);
+        clear(window.sums, window.nx * window.ny * n_planes);
     }
     job.variance ? merge_window<4>(window, job.strip) : merge_window<2>(window, job.strip);
-    clear(window, n_planes);
     return true;
 }
 

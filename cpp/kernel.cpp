@@ -38,6 +38,12 @@ struct RowPositions {
 };
 constexpr long kNoRow = -1000;
 
+// With pixels that fill their place: the corners that two rows have in common.
+struct CornerRow {
+    long row;  // above these corners
+    double *x, *y;
+};
+
 // Some pixels side by side, relative to output pixel (column, row) of each.
 struct Corners {
     V x[4], y[4];  // in cyclic order, 0 at the outer edge of the first output pixel
@@ -133,12 +139,12 @@ void place_row(const Job& job, const Block& block, long j, const RowPositions& t
 // Half a pixel fraction to both sides, along the lines between neighbouring centres.
 void widen_row(const Job& job, long n, const RowPositions& row) {
     const double h = 0.5 * job.pixfrac, rest = 1 - h;
-    for (long k = 0; k < n; k += kLanes) {
+    for (long k = 0; k <= n; k += kLanes) {
         for (int axis = 0; axis < 2; ++axis) {
             const double* centre = axis ? row.y : row.x;
             const V here = load(centre + k + 1) * rest;
             store((axis ? row.left_y : row.left_x) + k, here + load(centre + k) * h);
-            store((axis ? row.right_y : row.right_x) + k, here + load(centre + k + 2) * h);
+            if (job.pixfrac < 1) store((axis ? row.right_y : row.right_x) + k, here + load(centre + k + 2) * h);
         }
     }
 }
@@ -156,7 +162,7 @@ const RowPositions& positions_of(const Job& job, const Block& block, long j, Row
 // ---------------------------------------------------------------- which pixels
 
 // Drop what has no position or does not reach the strip; return the output pixels that the rest needs on a side.
-long select(const Window& window, Group& group, V wide, V high) {
+inline __attribute__((always_inline)) long select(const Window& window, Group& group, V wide, V high) {
     const Mask reaches = (group.column < window.high_x) & (group.row < window.high_y) &
                          (group.column + wide > window.low_x) & (group.row + high > window.low_y) &
                          (group.weight > 0.0);
@@ -253,6 +259,29 @@ void add_shares(const Job& job, Window& window, const Group& group, const float*
 
 // ---------------------------------------------------------------- square
 
+// Pixels that fill their place share corners with their neighbours.
+bool is_full(const Job& job) { return job.pixfrac == 1; }
+
+// Means of the four centres about each corner.
+const CornerRow& corner_row(const Job& job, const Block& block, long j, RowPositions* held, CornerRow* corners,
+                            double* scratch) {
+    CornerRow& to = corners[j & 1];
+    if (to.row == j) return to;
+    const RowPositions& below = positions_of(job, block, j - 1, held, scratch);
+    const RowPositions& above = positions_of(job, block, j, held, scratch);
+    for (long k = 0; k <= block.n; k += kLanes) {
+        store(to.x + k, load(above.left_x + k) * 0.5 + load(below.left_x + k) * 0.5);
+        store(to.y + k, load(above.left_y + k) * 0.5 + load(below.left_y + k) * 0.5);
+    }
+    to.row = j;
+    return to;
+}
+
+Corners corners_between(const CornerRow& below, const CornerRow& above, long k) {
+    return {{load(below.x + k), load(below.x + k + 1), load(above.x + k + 1), load(above.x + k)},
+            {load(below.y + k), load(below.y + k + 1), load(above.y + k + 1), load(above.y + k)}};
+}
+
 Corners corners_of(const Job& job, const RowPositions* const rows[3], long k) {
     const double h = 0.5 * job.pixfrac, rest = 1 - h;
     const RowPositions &below = *rows[0], &here = *rows[1], &above = *rows[2];
@@ -310,7 +339,8 @@ inline __attribute__((always_inline)) void areas_below(const Corners& c, V colum
 #pragma GCC unroll 4
         for (int s = 0; s < 4; ++s) {
             const Side& side = sides[s];
-            const V top = greatest(least(double(row) - side.y, side.height), V{});
+            // nothing lies above the last row
+            const V top = row == n ? side.height : greatest(least(double(row) - side.y, side.height), V{});
             const V height = side.sign * top;
             const V integral = height * (side.x + side.half_slope * top);
             whole += integral;
@@ -412,8 +442,7 @@ struct Room {
     void* heap = nullptr;
 };
 
-bool square_group(const Job& job, Window& window, Group& group, const RowPositions* const rows[3], long k, Room& room) {
-    Corners corners = corners_of(job, rows, k);
+bool square_group(const Job& job, Window& window, Group& group, Corners corners, Room& room) {
     const V wide = make_local(corners.x, group.column, double(window.x0));
     const V high = make_local(corners.y, group.row, double(window.y0));
     const long n = select(window, group, wide, high);
@@ -461,6 +490,7 @@ double turbo_side(const Job& job) { return job.pixfrac / double(float(__builtin_
 struct Buffers {
     Row row;
     RowPositions held[3], sampled[3];
+    CornerRow corners[2];
     double* mapping;
 };
 
@@ -474,6 +504,7 @@ Buffers lay_out(const Job& job) {
         double** const lines[] = {&row.x, &row.y, &row.left_x, &row.left_y, &row.right_x, &row.right_y};
         for (double** line : lines) *line = take<double>(scratch, n);
     }
+    for (CornerRow& row : buffers.corners) row = {kNoRow, take<double>(scratch, n), take<double>(scratch, n)};
     for (RowPositions& row : buffers.sampled) {
         row.x = take<double>(scratch, n);
         row.y = take<double>(scratch, n);
@@ -485,7 +516,11 @@ Buffers lay_out(const Job& job) {
 bool drizzle_row(const Job& job, const Block& block, long j, Window& window, Buffers& buffers, Room& room) {
     const double side = turbo_side(job);
     const RowPositions* rows[3] = {nullptr, nullptr, nullptr};
-    if (job.shape == Shape::square) {
+    const CornerRow *below = nullptr, *above = nullptr;
+    if (job.shape == Shape::square && is_full(job)) {
+        below = &corner_row(job, block, j, buffers.held, buffers.corners, buffers.mapping);
+        above = &corner_row(job, block, j + 1, buffers.held, buffers.corners, buffers.mapping);
+    } else if (job.shape == Shape::square) {
         for (long i = 0; i < 3; ++i) rows[i] = &positions_of(job, block, j + i - 1, buffers.held, buffers.mapping);
     } else {
         place_row(job, block, j, buffers.held[1], buffers.mapping);
@@ -497,7 +532,10 @@ bool drizzle_row(const Job& job, const Block& block, long j, Window& window, Buf
         group.flux = buffers.row.flux + k;
         group.variance = buffers.row.variance + k;
         bool done = true;
-        if (job.shape == Shape::square) done = square_group(job, window, group, rows, k, room);
+        if (job.shape == Shape::square) {
+            const Corners corners = below ? corners_between(*below, *above, k) : corners_of(job, rows, k);
+            done = square_group(job, window, group, corners, room);
+        }
         if (job.shape == Shape::turbo) done = turbo_group(job, window, group, buffers.held[1], k, side, room);
         if (job.shape == Shape::point) point_group(job, window, group, buffers.held[1], k);
         if (!done) return false;
@@ -678,7 +716,7 @@ long to_next(long position, long step) { return step - (position % step + step) 
 
 }  // namespace
 
-long drizzle_scratch() { return 27 * padded(kBlock + 2) + padded(map_scratch()); }
+long drizzle_scratch() { return 31 * padded(kBlock + 2) + padded(map_scratch()); }
 
 bool drizzle(const Job& job) {
     Room room;

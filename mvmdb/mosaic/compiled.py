@@ -47,7 +47,7 @@ def instruction_sets() -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A box of a layer that a chip is added to, in place: rows may lie apart, the pixels of one side by side."""
+    """A box of a layer that a chip is added to, in place; the pixels of a row lie side by side."""
 
     box: PixelBox
     science: Float32s
@@ -116,8 +116,8 @@ def drizzle_onto(
     drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. Overlaps of
     less than 1e-10 of an input pixel are taken for the rounding they mostly are, and left out.
 
-    A chip is summed by tiles of 256 columns, and each tile added to the mean. Tiles lie fixed on the chip: rows
-    may be given in any portions that begin and end where what they reach is not of the box.
+    A chip is summed by tiles, and each tile is added to the mean. Tiles lie fixed on the chip, so that no bit
+    depends on the box, as long as every row that reaches it is given, in one call.
     """
     compiled = require_compiled()
     _require_parameters(target.box, kernel, pixfrac, area_ratio)

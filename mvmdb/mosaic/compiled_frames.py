@@ -1,4 +1,4 @@
-"""The compiled engine: the rows of a chip that reach a strip, drizzled onto it in one go."""
+"""The compiled engine: the rows of a chip that reach a strip, added to it by the kernel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mvmdb.sky.sphere import Floats
 from mvmdb.sky.tan_mapping import TanToTan
 
 _WINDOW_COLUMNS = 1024
-"""A rolled chip is cut into columns, so that little of it is looked at that does not reach a strip. A multiple of
-the 256 columns by which the kernel sums."""
+"""A rolled chip is cut into columns, so that little of it is looked at that does not reach a strip. A multiple
+of the 256 columns by which the kernel sums."""
 
 
 def add_compiled(
@@ -23,8 +23,8 @@ def add_compiled(
 
     Notes
     -----
-    Chips are read in windows of some columns that depend on the chip alone, and no pixel depends on the strip:
-    whatever strip of a layer is asked for, its pixels are the same to the last bit.
+    Chips are read in windows of some columns that depend on the chip alone, and no pixel depends on the
+    strip: whatever strip of a layer is asked for, its pixels are the same to the last bit.
 
     Raises
     ------

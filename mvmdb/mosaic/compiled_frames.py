@@ -12,8 +12,8 @@ from mvmdb.sky.sphere import Floats
 from mvmdb.sky.tan_mapping import TanToTan
 
 _WINDOW_COLUMNS = 1024
-"""A rolled chip is cut into columns, so that little of it is looked at that does not reach a strip. A multiple
-of the 256 columns by which the kernel sums."""
+"""A rolled chip is cut into columns, so that little of it is looked at that does not reach a strip. A
+multiple of the 256 columns by which the kernel sums."""
 
 
 def add_compiled(

@@ -27,7 +27,18 @@ struct Mapping {
 
 enum class Shape { square, turbo, point };
 
-// One call: the rows of a chip, where they fall, and the box of the output that is wanted.
+// A box of a layer, to whose running weighted mean a chip is added.
+struct Strip {
+    long x0, y0, nx, ny;  // in pixels of the layer
+    float* science;
+    float* weight;
+    int* context;     // of one plane
+    float* variance;  // null where none is wanted
+    long stride;      // of rows, in elements
+    int bit;          // of the context, as a mask
+};
+
+// One call: the rows of a chip, where they fall, and what they are added to.
 struct Job {
     const float* rate;
     const float* weight;
@@ -37,21 +48,19 @@ struct Job {
     long x0, y0;              // pixel of the chip at the first element
     const Mapping* mapping;   // or
     const double* positions;  // (ny + 2, nx + 2, 2): with a ring of one pixel
-    long box_x0, box_y0, box_nx, box_ny;
     Shape shape;
     double pixfrac;
     double area_ratio;
-    float* sums;  // (box_ny, box_nx, 2, or 4 with variance): flux, weight, variance, unused; zero at first
+    Strip strip;
     double* scratch;  // drizzle_scratch() numbers, on a boundary of 64 bytes
 };
 
 struct Routines {
     const char* name;
     long (*drizzle_scratch)();          // numbers needed
-    bool (*drizzle)(const Job&);       // false where an input pixel is too large
+    bool (*drizzle)(const Job&);       // false where an input pixel is too large, or memory is short
     long (*map_scratch)();
     void (*map_row)(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
-    void (*normalise)(const float* sums, long n, float* science, float* weight, float* variance);
 };
 
 namespace generic { extern const Routines routines; }

@@ -11,7 +11,8 @@ void map_row(const Mapping&, double, double, long, double*, double*, double*);
 
 namespace {
 
-constexpr long kChunk = 512;
+constexpr long kMapped = 264;         // positions at a time
+constexpr long kChunk = kMapped + 8;  // room for them, up to a multiple of the lanes
 
 // Fractional node of each position, 0-based and held within the table.
 void find_nodes(const Table& table, int axis, const double* position, long n, double* node) {
@@ -161,7 +162,7 @@ void map_chunk(const Mapping& mapping, double x0, double y0, long n, double* x_o
                double* scratch) {
     double *x = scratch, *y = scratch + kChunk, *nodes = scratch + 4 * kChunk;
     double *moved_x = scratch + 2 * kChunk, *moved_y = scratch + 3 * kChunk;
-    for (long k = 0; k < kChunk; ++k) {
+    for (long k = 0; k < n + kLanes; ++k) {
         x[k] = x0 + double(k);
         y[k] = y0;
     }
@@ -177,8 +178,8 @@ long map_scratch() { return 8 * kChunk; }
 
 // Positions of n pixels from (x0, y) on; the output arrays are written up to a multiple of the lanes.
 void map_row(const Mapping& mapping, double x0, double y, long n, double* x_out, double* y_out, double* scratch) {
-    for (long k = 0; k < n; k += kChunk) {
-        const long n_here = n - k < kChunk ? n - k : kChunk;
+    for (long k = 0; k < n; k += kMapped) {
+        const long n_here = n - k < kMapped ? n - k : kMapped;
         map_chunk(mapping, x0 + double(k), y, n_here, x_out + k, y_out + k, scratch);
     }
 }

@@ -23,7 +23,6 @@ namespace {
 using Image = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
 using Positions = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using OutPositions = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
-using Sums = nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 using Rows = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
 using ContextRows = nb::ndarray<std::int32_t, nb::ndim<2>, nb::device::cpu>;
 using Weights = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
@@ -109,28 +108,25 @@ Shape read_shape(const std::string& kernel) {
 
 // False where an input pixel covers too many output pixels.
 bool drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
-             std::optional<Positions> positions, long x0, long y0, long box_x0, long box_y0, Sums sums,
+             std::optional<Positions> positions, long x0, long y0, long strip_x0, long strip_y0, Rows strip_science,
+             Rows strip_weight, ContextRows strip_context, std::optional<Rows> strip_variance, unsigned bit,
              const std::string& kernel, double pixfrac, double area_ratio, const std::string& instructions) {
     const Routines& routines = *find_routines(instructions);
     Mapping numbers;
     if (!mapping.is_none()) numbers = read_mapping(mapping);
+    const Strip strip{strip_x0, strip_y0, long(strip_science.shape(1)), long(strip_science.shape(0)),
+                      strip_science.data(), strip_weight.data(), strip_context.data(),
+                      strip_variance ? strip_variance->data() : nullptr, long(strip_science.stride(0)),
+                      int(1u << bit)};
     Job job{rate.data(), weight.data(), variance ? variance->data() : nullptr,
             long(rate.stride(0)), long(weight.stride(0)), variance ? long(variance->stride(0)) : 0,
             long(rate.shape(1)), long(rate.shape(0)), x0, y0,
             mapping.is_none() ? nullptr : &numbers, positions ? positions->data() : nullptr,
-            box_x0, box_y0, long(sums.shape(1)), long(sums.shape(0)), read_shape(kernel), pixfrac, area_ratio,
-            sums.data(), nullptr};
+            read_shape(kernel), pixfrac, area_ratio, strip, nullptr};
     nb::gil_scoped_release release;
     Scratch scratch(routines.drizzle_scratch());
     job.scratch = scratch.start;
     return routines.drizzle(job);
-}
-
-void normalise(Sums sums, Plane science, Plane weight, std::optional<Plane> variance) {
-    const Routines& routines = *find_routines("");
-    const long n = long(sums.shape(0) * sums.shape(1));
-    nb::gil_scoped_release release;
-    routines.normalise(sums.data(), n, science.data(), weight.data(), variance ? variance->data() : nullptr);
 }
 
 void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, const std::string& instructions) {
@@ -206,10 +202,9 @@ nb::list instruction_sets() {
 NB_MODULE(_kernel, module) {
     module.doc() = "Drizzle compiled; see mvmdb.mosaic.compiled.";
     module.def("drizzle", &drizzle, "rate"_a.noconvert(), "weight"_a.noconvert(), "variance"_a.noconvert().none(),
-               "mapping"_a.none(), "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "box_x0"_a, "box_y0"_a,
-               "sums"_a.noconvert(), "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
-    module.def("normalise", &normalise, "sums"_a.noconvert(), "science"_a.noconvert(), "weight"_a.noconvert(),
-               "variance"_a.noconvert().none());
+               "mapping"_a.none(), "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "strip_x0"_a,
+               "strip_y0"_a, "strip_science"_a.noconvert(), "strip_weight"_a.noconvert(),
+               "strip_context"_a.noconvert(), "strip_variance"_a.noconvert().none(), "bit"_a, "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
     module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
                "instructions"_a);
     module.def("decode_rows", &decode_rows, "science"_a.noconvert(), "flags"_a.noconvert(), "factor"_a, "flux_scale"_a,

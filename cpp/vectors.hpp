@@ -51,6 +51,56 @@ static inline bool any(Mask mask) {
 #endif
 }
 
+// Floats: numbers of a and b by turns; and those at even or odd places of two vectors.
+typedef float Pairs __attribute__((vector_size(KERNEL_BYTES)));
+typedef float UnalignedPairs __attribute__((vector_size(KERNEL_BYTES), aligned(4)));
+typedef int PairsMask __attribute__((vector_size(KERNEL_BYTES)));
+typedef int UnalignedInts __attribute__((vector_size(KERNEL_BYTES), aligned(4)));
+
+#if KERNEL_BYTES == 64
+static inline Pairs interleaved(F a, F b) {
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+static inline Pairs even_places(Pairs a, Pairs b) {
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+static inline Pairs odd_places(Pairs a, Pairs b) {
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+#elif KERNEL_BYTES == 32
+static inline Pairs interleaved(F a, F b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5, 2, 6, 3, 7); }
+static inline Pairs even_places(Pairs a, Pairs b) {
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+}
+static inline Pairs odd_places(Pairs a, Pairs b) {
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+}
+#else
+static inline Pairs interleaved(F a, F b) { return __builtin_shufflevector(a, b, 0, 2, 1, 3); }
+static inline Pairs even_places(Pairs a, Pairs b) { return __builtin_shufflevector(a, b, 0, 2, 4, 6); }
+static inline Pairs odd_places(Pairs a, Pairs b) { return __builtin_shufflevector(a, b, 1, 3, 5, 7); }
+#endif
+
+static inline bool any_of(PairsMask mask) {
+#if defined(__AVX512DQ__)
+    return _mm512_movepi32_mask(__m512i(mask)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_ps(__m256(mask)) != 0;
+#elif defined(__x86_64__)
+    return _mm_movemask_ps(__m128(mask)) != 0;
+#else
+    int joined = 0;
+    for (int k = 0; k < KERNEL_BYTES / 4; ++k) joined |= mask[k];
+    return joined != 0;
+#endif
+}
+
+// Whole numbers from 0 to 2^52 - 1: with 2^52 added, they stand in the last bits.
+typedef long long Offsets __attribute__((vector_size(KERNEL_BYTES)));
+static inline Offsets whole_numbers(V values) {
+    return Offsets(values + 4503599627370496.0) - 0x4330000000000000LL;
+}
+
 static inline long padded(long n) { return (n + 7) / 8 * 8 + 8; }
 
 }  // namespace mvmdb::KERNEL_ISA

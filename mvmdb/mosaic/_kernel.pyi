@@ -13,20 +13,18 @@ def drizzle(
     positions: NDArray[np.float64] | None,
     x0: int,
     y0: int,
-    box_x0: int,
-    box_y0: int,
-    sums: NDArray[np.float32],
+    strip_x0: int,
+    strip_y0: int,
+    strip_science: NDArray[np.float32],
+    strip_weight: NDArray[np.float32],
+    strip_context: NDArray[np.int32],
+    strip_variance: NDArray[np.float32] | None,
+    bit: int,
     kernel: str,
     pixfrac: float,
     area_ratio: float,
     instructions: str,
 ) -> bool: ...
-def normalise(
-    sums: NDArray[np.float32],
-    science: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    variance: NDArray[np.float32] | None,
-) -> None: ...
 def map_pixels(
     mapping: TanToTan, x0: int, y0: int, positions: NDArray[np.float64], instructions: str
 ) -> None: ...

@@ -45,36 +45,52 @@ def instruction_sets() -> tuple[str, ...]:
     return () if _kernel is None else tuple(_kernel.instruction_sets())
 
 
-def drizzle_rows(
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A box of a layer that a chip is added to, in place; the pixels of a row lie side by side."""
+
+    box: PixelBox
+    science: Float32s
+    """``box.shape``: the running weighted mean."""
+    weight: Float32s
+    context: NDArray[np.int32]
+    """``box.shape``, of one plane."""
+    variance: Float32s | None
+    """Of the mean."""
+    bit: int
+    """Of the context, that of the chip."""
+
+
+def drizzle_onto(
+    target: Target,
     rate: Float32s,
     weight: Float32s,
     variance: Float32s | None,
     mapping: TanToTan | Floats,
     *,
     origin: tuple[int, int],
-    box: PixelBox,
     kernel: str,
     pixfrac: float,
     area_ratio: float,
     instructions: str = "",
-) -> tuple[Float32s, Float32s, Float32s | None]:
-    """Return science, weight and variance of a chip, or of some rows of it, on a box of the output.
+) -> None:
+    """Add a chip, or some rows of it, to a box of a layer.
 
     Parameters
     ----------
+    target
+        What is added to.
     rate, weight
         ``(ny, nx)``, native float32, at least one pixel. A pixel with weight 0, or one of them not finite, is
         masked.
     variance
-        Variance of ``rate``, or None where it is not wanted. NaN on a good pixel makes the variance of
+        Variance of ``rate``, where the target has one. NaN on a good pixel makes the variance of
         what it reaches NaN.
     mapping
         From chip pixels to output pixels; or the positions ``(ny + 2, nx + 2, 2)`` of the pixel centres
         and of a ring of one pixel around them. A pixel without finite position adds nothing.
     origin
         Chip pixel (x, y) of the first element of the arrays.
-    box
-        Output pixels that are wanted; it may lie anywhere.
     kernel
         One of ``COMPILED_KERNELS``.
     pixfrac
@@ -83,11 +99,6 @@ def drizzle_rows(
         Area of an output pixel over that of an input pixel: the factor of the rate.
     instructions
         One of :func:`instruction_sets`; the fastest by default.
-
-    Returns
-    -------
-    science, weight, variance
-        ``box.shape``: weighted mean, sum of weights, and the variance of that mean; 0 where the weight is 0.
 
     Raises
     ------
@@ -104,16 +115,18 @@ def drizzle_rows(
     As in ``drizzle`` 3.0, corners are bilinear in the centres of neighbours, and the turbo kernel
     drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. Overlaps of
     less than 1e-10 of an input pixel are taken for the rounding they mostly are, and left out.
+
+    A chip is summed by tiles, and each tile is added to the mean. Tiles lie fixed on the chip, so that no bit
+    depends on the box, as long as every row that reaches it is given, in one call.
     """
     compiled = require_compiled()
-    _require_parameters(box, kernel, pixfrac, area_ratio)
+    _require_parameters(target.box, kernel, pixfrac, area_ratio)
     images = (rate, weight) if variance is None else (rate, weight, variance)
     for image in images:
         _require_image(image, rate.shape)
     closed_form, positions = (
         (mapping, None) if isinstance(mapping, TanToTan) else (None, _checked_positions(mapping, rate.shape))
     )
-    sums = np.zeros((*box.shape, 2 if variance is None else 4), dtype=np.float32)
     is_done = compiled.drizzle(
         _with_rows(rate),
         _with_rows(weight),
@@ -121,9 +134,13 @@ def drizzle_rows(
         closed_form,
         positions,
         *origin,
-        box.x0,
-        box.y0,
-        sums,
+        target.box.x0,
+        target.box.y0,
+        target.science,
+        target.weight,
+        target.context,
+        target.variance,
+        target.bit,
         kernel,
         pixfrac,
         area_ratio,
@@ -134,10 +151,6 @@ def drizzle_rows(
             "an input pixel covers more than 256 output pixels on a side",
             hint="Check the WCS of this input: its chip must lie on one side of the sky.",
         )
-    science_out, weight_out = (np.empty(box.shape, dtype=np.float32) for _ in range(2))
-    variance_out = None if variance is None else np.empty(box.shape, dtype=np.float32)
-    compiled.normalise(sums, science_out, weight_out, variance_out)
-    return science_out, weight_out, variance_out
 
 
 @dataclass(frozen=True)

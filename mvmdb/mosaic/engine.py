@@ -7,16 +7,16 @@ do. No pixel depends on how a layer is cut into strips, nor on which thread draw
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
 from mvmdb.errors import EmptyLayerError
-from mvmdb.mosaic.compiled_frames import compiled_frames
+from mvmdb.mosaic.compiled_engine import add_compiled
 from mvmdb.mosaic.context import byte_times_s, n_context_planes
 from mvmdb.mosaic.inputs import EngineInput
-from mvmdb.mosaic.merge import Frame, Strip, empty_strip, finish, go_on, merge
+from mvmdb.mosaic.merge import Strip, empty_strip, finish, go_on, merge
 from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
 from mvmdb.mosaic.statistics import empty_tally, input_statistics, summarise, tally_rows
@@ -110,7 +110,7 @@ def build_layer_image(
     and weights do not depend on whether it is asked for.
     """
     _require_supported(parameters, finished)
-    frames = _FRAMES[engine]
+    add = _ADD[engine]
     arrays = out or LayerArrays.in_memory(
         box.shape, n_context_planes(len(inputs)), with_error=parameters.error
     )
@@ -129,7 +129,8 @@ def build_layer_image(
         if finished is not None:
             go_on(strip, finished)
         for index, chip in chips:
-            _add(strip, index, chip, parameters, frames)
+            if chip.reach is not None:
+                add(strip, index, chip.item, chip.reach, parameters)
             if on_step is not None:
                 on_step(next(steps), n_steps)
         finish(strip)
@@ -185,20 +186,18 @@ def _in_threads(
             yield drawn.popleft().result()
 
 
-Frames = Callable[[EngineInput, Reach, PixelBox, DrizzleParameters], Iterable[Frame]]
-"""Drizzles what of a chip reaches a box of the layer."""
+def _add_reference(
+    strip: Strip, index: int, item: EngineInput, reach: Reach, parameters: DrizzleParameters
+) -> None:
+    for frame in reference_frames(item, reach, strip.box, parameters):
+        merge(strip, index, frame)
 
 
-_FRAMES: Mapping[str, Frames] = {
-    COMPILED_ENGINE: compiled_frames,
-    REFERENCE_ENGINE: reference_frames,
-}
+Add = Callable[[Strip, int, EngineInput, Reach, DrizzleParameters], None]
+"""Adds to a strip what of a chip reaches it."""
 
 
-def _add(strip: Strip, index: int, chip: _Chip, parameters: DrizzleParameters, frames: Frames) -> None:
-    if chip.reach is not None:
-        for frame in frames(chip.item, chip.reach, strip.box, parameters):
-            merge(strip, index, frame)
+_ADD: Mapping[str, Add] = {COMPILED_ENGINE: add_compiled, REFERENCE_ENGINE: _add_reference}
 
 
 def _store(strip: Strip, arrays: LayerArrays, rows: slice) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.mosaic.blocks import row_blocks
-from mvmdb.mosaic.compiled import require_compiled
+from mvmdb.mosaic.compiled import Target, require_compiled
 from mvmdb.mosaic.context import PLANE_BITS, require_bits
 from mvmdb.mosaic.inputs import Float32s
 from mvmdb.records import FinishedLayer
@@ -88,6 +88,26 @@ def merge(strip: Strip, index: int, frame: Frame) -> None:
         frame.science[source],
         frame.weight[source],
         None if frame.variance is None else frame.variance[source],
+        index % PLANE_BITS,
+    )
+
+
+def part_of(strip: Strip, index: int, box: PixelBox) -> Target:
+    """Return a box of a strip, in pixels of the layer, for what an input adds to it.
+
+    Raises
+    ------
+    ContextOverflowError
+        The planes have no bit for this input.
+    """
+    require_bits(strip.context, index + 1)
+    inside = box.shifted(-strip.box.x0, -strip.box.y0).slices
+    return Target(
+        box,
+        strip.science[inside],
+        strip.weight[inside],
+        strip.context[index // PLANE_BITS][inside],
+        None if strip.variance is None else strip.variance[inside],
         index % PLANE_BITS,
     )
 

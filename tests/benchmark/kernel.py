@@ -16,7 +16,7 @@ from math import sqrt
 import numpy as np
 from drizzle.resample import Drizzle
 
-from mvmdb.mosaic.compiled import drizzle_rows, instruction_sets, map_pixels
+from mvmdb.mosaic.compiled import Target, drizzle_onto, instruction_sets, map_pixels
 from mvmdb.sky.distortion import ChipDistortion, LookupTable, SipPolynomials
 from mvmdb.sky.grid import PixelBox, TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
@@ -82,7 +82,9 @@ def _distortion(random: np.random.Generator, roll_deg: float, shape: tuple[int, 
 def drizzle_compiled(case: Case, kernel: str, pixfrac: float, instructions: str = "") -> None:
     """Drizzle with the kernel of this project, mapping included."""
     options = {"kernel": kernel, "pixfrac": pixfrac, "area_ratio": AREA_RATIO, "instructions": instructions}
-    drizzle_rows(case.rate, case.weight, None, case.mapping, origin=(0, 0), box=case.box, **options)
+    science, weight = (np.zeros(case.box.shape, dtype=np.float32) for _ in range(2))
+    target = Target(case.box, science, weight, np.zeros(case.box.shape, dtype=np.int32), None, 0)
+    drizzle_onto(target, case.rate, case.weight, None, case.mapping, origin=(0, 0), **options)
 
 
 def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import GridMismatchError, MosaicError
 from mvmdb.mosaic import compiled
-from mvmdb.mosaic.compiled import COMPILED_KERNELS, drizzle_rows, instruction_sets, map_pixels
+from mvmdb.mosaic.compiled import COMPILED_KERNELS, Target, drizzle_onto, instruction_sets, map_pixels
 from mvmdb.sky.grid import PixelBox, TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
 from tests.support.distortions import random_distortion
@@ -62,6 +62,24 @@ class Chip:
         science, weight, variance = drizzle_rows(*images, origin=(0, first), box=box, **options)
         assert variance is not None
         return science, weight, variance
+
+
+def drizzle_rows(
+    rate: Float32s,
+    weight: Float32s,
+    variance: Float32s | None,
+    mapping: Any,
+    *,
+    box: PixelBox,
+    **options: Any,
+) -> tuple[Float32s, Float32s, Float32s | None]:
+    """Return science, weight and variance on a box that held nothing."""
+    science, total, spread = (np.zeros(box.shape, dtype=np.float32) for _ in range(3))
+    context = np.zeros(box.shape, dtype=np.int32)
+    target = Target(box, science, total, context, None if variance is None else spread, 3)
+    drizzle_onto(target, rate, weight, variance, mapping, **options)
+    np.testing.assert_array_equal(context, 8 * (total > 0))
+    return science, total, target.variance
 
 
 def make_chip(
@@ -304,6 +322,54 @@ def test_a_closed_form_drizzles_as_its_positions_do(kernel: str, origin: tuple[i
     ]
     assert images[0][1].any()
     np.testing.assert_array_equal(images[0][:2], images[1][:2])
+
+
+@pytest.mark.parametrize("pixfrac", [0.8, 1.0])
+def test_strips_of_a_chip_of_many_tiles_change_no_bit(pixfrac: float) -> None:
+    random, origin, shape = np.random.default_rng(5), (200, 90), (300, 330)
+    rate = random.normal(1, 1, shape).astype(np.float32)
+    weight = np.where(random.random(shape) < 0.1, 0, EXPTIME_S).astype(np.float32)
+    part = PixelBox(origin[0], origin[1], origin[0] + shape[1], origin[1] + shape[0])
+    mapping = closed_form(12)
+    flat = map_pixels(mapping, part.grown(1)).reshape(-1, 2)
+    (x0, y0), (x1, y1) = (flat.min(axis=0) - 4).astype(int), (flat.max(axis=0) + 5).astype(int)
+    area_ratio = 0.64
+
+    def drizzled(box: PixelBox, name: str) -> tuple[Float32s, Float32s]:
+        options: dict[str, Any] = {"kernel": "square", "pixfrac": pixfrac, "area_ratio": area_ratio}
+        images = drizzle_rows(
+            rate, weight, None, mapping, origin=origin, box=box, instructions=name, **options
+        )
+        return images[0], images[1]
+
+    box = PixelBox(int(x0), int(y0), int(x1), int(y1))
+    science, total = drizzled(box, "generic")
+    assert total.sum(dtype=float) == pytest.approx(weight.sum(dtype=float), rel=1e-6)
+    flux_in = area_ratio * np.sum(rate.astype(float) * weight)
+    assert np.sum(science.astype(float) * total) == pytest.approx(flux_in, rel=2e-6)
+    for start, stop in pairwise([box.y0, box.y0 + 1, box.y0 + 77, box.y0 + 201, box.y1]):
+        strip = PixelBox(box.x0, start, box.x1, stop)
+        inside = strip.shifted(-box.x0, -box.y0).slices
+        for name in instruction_sets():
+            np.testing.assert_array_equal(drizzled(strip, name), (science[inside], total[inside]))
+
+
+def test_a_chip_is_added_to_what_is_there() -> None:
+    chip = make_chip(2)
+    science, weight, variance = chip.drizzled()
+    there = [np.full(chip.box.shape, value, dtype=np.float32) for value in (7, 100, 4)]
+    context = np.ones(chip.box.shape, dtype=np.int32)
+    target = Target(chip.box, there[0], there[1], context, there[2], 1)
+    options: dict[str, Any] = {"kernel": "square", "pixfrac": 1.0, "area_ratio": chip.area_ratio}
+    images = chip.rate, chip.weight, chip.variance, chip.positions
+    drizzle_onto(target, *images, origin=(0, 0), **options)
+
+    total = 100 + weight.astype(float)
+    np.testing.assert_allclose(there[1], total, rtol=1e-6)
+    np.testing.assert_allclose(there[0], (700 + science.astype(float) * weight) / total, rtol=1e-5, atol=1e-5)
+    expected = (4e4 + variance.astype(float) * weight.astype(float) ** 2) / total**2
+    np.testing.assert_allclose(there[2], expected, rtol=1e-5)
+    np.testing.assert_array_equal(context, 1 + 2 * (weight > 0))
 
 
 def test_threads_do_not_disturb_each_other() -> None:

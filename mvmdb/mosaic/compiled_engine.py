@@ -1,12 +1,10 @@
-"""The compiled engine: the rows of a chip that reach a strip, drizzled onto it in one go."""
+"""The compiled engine: the rows of a chip that reach a strip, added to it by the kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from mvmdb.mosaic.compiled import drizzle_rows
+from mvmdb.mosaic.compiled import Target, drizzle_onto
 from mvmdb.mosaic.inputs import EngineInput, read_part
-from mvmdb.mosaic.merge import Frame
+from mvmdb.mosaic.merge import Strip, part_of
 from mvmdb.mosaic.pixmap import Reach, compute_pixmap
 from mvmdb.records import DrizzleParameters
 from mvmdb.sky.grid import PixelBox
@@ -18,18 +16,20 @@ _WINDOW_COLUMNS = 1024
 multiple of the 256 columns by which the kernel sums."""
 
 
-def compiled_frames(
-    item: EngineInput, reach: Reach, box: PixelBox, parameters: DrizzleParameters
-) -> Iterator[Frame]:
-    """Yield what each of the windows of a chip that reach a box of the layer gives to it, in order.
+def add_compiled(
+    strip: Strip, index: int, item: EngineInput, reach: Reach, parameters: DrizzleParameters
+) -> None:
+    """Add a chip to a strip of a layer, in place.
 
     Notes
     -----
-    Windows depend on the chip alone, and no pixel of a frame on its box: whatever strip of a layer is asked
-    for, its pixels are the same to the last bit.
+    Chips are read in windows of some columns that depend on the chip alone, and no pixel depends on the
+    strip: whatever strip of a layer is asked for, its pixels are the same to the last bit.
 
     Raises
     ------
+    ContextOverflowError
+        The planes have no bit for this input.
     MosaicError
         The mapping is undefined on a part of the chip, or the kernel was not compiled.
     ValueError
@@ -38,31 +38,28 @@ def compiled_frames(
     n_y_pix, n_x_pix = item.shape
     for x0 in range(0, n_x_pix, _WINDOW_COLUMNS):
         window = PixelBox(x0, 0, min(x0 + _WINDOW_COLUMNS, n_x_pix), n_y_pix)
-        part = reach.part(box, within=window)
-        common = None if part is None else reach.box_of(part).intersection(box)
+        part = reach.part(strip.box, within=window)
+        common = None if part is None else reach.box_of(part).intersection(strip.box)
         if part is not None and common is not None and common.n_pixels:
-            yield from _frames(item, part, common, parameters)
+            _add_part(part_of(strip, index, common), item, part, parameters)
 
 
-def _frames(
-    item: EngineInput, part: PixelBox, box: PixelBox, parameters: DrizzleParameters
-) -> Iterator[Frame]:
-    """Yield one frame; none where nothing in the part is good."""
+def _add_part(target: Target, item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> None:
+    """Add a part of a chip; nothing where nothing in it is good."""
     read = read_part(item, part, with_variance=parameters.error)
     if not read.weight.any():
         return
-    science, weight, variance = drizzle_rows(
+    drizzle_onto(
+        target,
         read.rate,
         read.weight,
         read.variance,
         _mapping(item, part, parameters),
         origin=(part.x0, part.y0),
-        box=box,
         kernel=parameters.kernel,
         pixfrac=parameters.pixfrac,
         area_ratio=item.area_ratio,
     )
-    yield Frame(science, weight, variance, box)
 
 
 def _mapping(item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> TanToTan | Floats:

@@ -239,6 +239,7 @@ def _plan_facts(task: LayerTask, forecast: Forecast | None, outlook: Outlook) ->
         "status": task.status,
         "reason": task.reason,
         "reasons": task.reasons,
+        "road": task.road.words if plan.inputs else None,
         "product": str(plan.product_name),
         "writes": path,
         "extent": plan.extent,
@@ -279,6 +280,10 @@ def layer_build(
     parameter_set: ParameterSet = DEFAULT_SET,
     overrides: Overrides = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="Build although nothing has changed.")] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Drizzle every input, even those that the product holds."),
+    ] = False,
     no_limits: NoLimits = False,
     dry_run: DryRun = False,
     workers: Workers = None,
@@ -318,6 +323,7 @@ def layer_build(
                 task.plan.selection,
                 settings.lease_s,
                 limits=limits,
+                full=full,
             )
             for task, choice in wanted
         ]

@@ -146,6 +146,8 @@ class PlannedLayer:
     """Why it is so, in words."""
     reasons: list[str]
     """Why it is stale, as in `mvm.layer_status`, but for the parameters that the plan is asked for."""
+    road: str | None
+    """What a build goes on from, and why; null where no exposure is left."""
     product: str
     """File name of the product."""
     writes: str | None

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Text, cast, select, text, update
 
-from mvmdb.catalog.models import build, product
+from mvmdb.catalog.models import build, product, product_input
 from mvmdb.catalog.staleness import FileState, record_file_state
-from mvmdb.records import PublishedFile
+from mvmdb.records import BaseProduct, LayerPlan, PublishedFile
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,36 @@ def find_former(connection: Connection, skycell: str, layer: str, selection: str
         return None
     file = PublishedFile(row.file_path, row.file_sha256, row.file_size_bytes)
     return FormerProduct(row.product_id, row.revision, file, row.file_state, row.is_pinned)
+
+
+def find_base(connection: Connection, plan: LayerPlan) -> BaseProduct | None:
+    """Return the current product of a layer as something to go on from, or None where it has none."""
+    c, used = product.c, product_input.c
+    query = (
+        select(product, build.c.recipe)
+        .join(build, build.c.build_id == c.build_id)
+        .where(
+            c.skycell == str(plan.skycell),
+            c.layer == str(plan.layer),
+            c.selection == plan.selection,
+            c.state == "current",
+        )
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    adjustments = connection.execute(
+        select(used.flux_scale, used.sky_e_per_s_arcsec2, used.sky_group)
+        .where(used.product_id == row.product_id)
+        .order_by(used.context_index)
+    )
+    return BaseProduct(
+        PublishedFile(row.file_path, row.file_sha256, row.file_size_bytes),
+        row.file_state,
+        row.revision,
+        row.recipe,
+        tuple((scale, sky, group) for scale, sky, group in adjustments),
+    )
 
 
 def record_kept(connection: Connection, product_id: int, file_path: str, state: FileState) -> None:

@@ -19,7 +19,7 @@ from mvmdb.files.hdrtab import read_hdrtab
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.revisions import sync_directory
 from mvmdb.names import ProductName
-from mvmdb.records import PublishedFile
+from mvmdb.records import LayerArrays, PublishedFile
 
 __all__ = [
     "BuildStamp",
@@ -175,6 +175,23 @@ def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
     """
     with open_product(path) as hdus:
         yield {name: hdus[name].data for name in ("SCI", "WHT", "ERR") if name in hdus}
+
+
+@contextmanager
+def layer_arrays(path: Path) -> Iterator[LayerArrays]:
+    """Give the arrays of a product, mapped from the file, in its byte order.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with open_product(path) as hdus:
+        context = hdus["CTX"].data
+        planes = context.reshape(-1, *context.shape[-2:])
+        yield LayerArrays(
+            hdus["SCI"].data, hdus["WHT"].data, planes, hdus["ERR"].data if "ERR" in hdus else None
+        )
 
 
 def verify_product(path: Path) -> list[str]:

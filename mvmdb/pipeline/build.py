@@ -46,7 +46,7 @@ from mvmdb.pipeline.revisions import (
     require_known,
     retire_product,
 )
-from mvmdb.records import BuildLimits, BuildWork, ChipOutline, LayerPlan, PublishedFile
+from mvmdb.records import BaseProduct, BuildLimits, BuildWork, ChipOutline, LayerPlan, PublishedFile
 from mvmdb.settings import DEFAULT_LEASE_S
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
@@ -84,6 +84,7 @@ def build_layer(
     choice: ParameterChoice = DEFAULT_CHOICE,
     selection: str = "all",
     force: bool = False,
+    full: bool = False,
     limits: BuildLimits | None = None,
     lease_s: float = DEFAULT_LEASE_S,
     n_threads: int = 1,
@@ -105,6 +106,8 @@ def build_layer(
         Of which exposures.
     force
         Build although nothing has changed.
+    full
+        Drizzle every input, although the build could go on from the product in place.
     limits
         What the build may be expected to take; None: anything, even more than the disk has free.
     lease_s
@@ -149,10 +152,11 @@ def build_layer(
         require_within(task.plan, planned.forecast, limits, products_dir)
         with transaction(engine) as connection:
             require_known(connection, products_dir / str(skycell) / str(task.plan.product_name))
-        road = _Road(
+        site = _Site(
             engine, lease, _directory(products_dir, task.plan), n_threads, _watched(heartbeat, on_step)
         )
-        return _result(task, "published", _build(road, task.plan, outlines, planned.work).path)
+        base = None if full else task.road.base
+        return _result(task, "published", _build(site, task.plan, outlines, planned.work, base).path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -195,7 +199,7 @@ def _directory(products_dir: Path, plan: LayerPlan) -> Path:
 
 
 @dataclass(frozen=True)
-class _Road:
+class _Site:
     """What every step of a build needs."""
 
     engine: Engine
@@ -216,14 +220,26 @@ def _watched(heartbeat: Heartbeat, on_step: OnStep | None) -> OnStep:
     return after_step
 
 
-def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline], work: BuildWork) -> PublishedFile:
-    stamp = _begin(road, plan)
-    with _failure_recorded(road, stamp.build_id), metered() as used:
+def _build(
+    site: _Site,
+    plan: LayerPlan,
+    outlines: Sequence[ChipOutline],
+    work: BuildWork,
+    base: BaseProduct | None,
+) -> PublishedFile:
+    stamp = _begin(site, plan)
+    with _failure_recorded(site, stamp.build_id), metered() as used:
         staged, image = draw_product(
-            road.directory, plan, stamp, outlines, n_threads=road.n_threads, on_step=road.on_step
+            site.directory,
+            plan,
+            stamp,
+            outlines,
+            base=base,
+            n_threads=site.n_threads,
+            on_step=site.on_step,
         )
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
-        with fenced(road.engine, road.lease) as connection:
+        with fenced(site.engine, site.lease) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
             )
@@ -235,54 +251,54 @@ def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline], work: 
                 usage=used(),
                 output_bytes=file.size_bytes,
             )
-    former = _put_in_place(road, staged)
+    former = _put_in_place(site, staged)
     # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
-    with fenced(road.engine, road.lease) as connection:
+    with fenced(site.engine, site.lease) as connection:
         record_former(connection, former)
         builds.publish_product(connection, stamp.build_id)
-    remove_replaced(road.engine, road.lease)
-    prune_quietly(road.engine, road.lease)
+    remove_replaced(site.engine, site.lease)
+    prune_quietly(site.engine, site.lease)
     return file
 
 
-def _put_in_place(road: _Road, staged: StagedProduct) -> FormerProduct | None:
+def _put_in_place(site: _Site, staged: StagedProduct) -> FormerProduct | None:
     """Keep the former file and give the new one its name; return what it supersedes.
 
     While the former one is being kept nobody else can take the lease. A builder that was taken for dead
     fails: its staged file has been removed.
     """
-    with fenced(road.engine, road.lease) as connection:
+    with fenced(site.engine, site.lease) as connection:
         require_known(connection, staged.final_path)
-        former = current_revision(connection, road.lease)
+        former = current_revision(connection, site.lease)
         keep_former(connection, former)
     try:
         publish(staged)
     except ProductFileError:
-        with fenced(road.engine, road.lease):
+        with fenced(site.engine, site.lease):
             pass  # raises when the lease is lost, which is the better reason
         raise
     return former
 
 
-def _begin(road: _Road, plan: LayerPlan) -> BuildStamp:
+def _begin(site: _Site, plan: LayerPlan) -> BuildStamp:
     versions = {name: version(name) for name in _SOFTWARE}
     host = platform.node()
     build_id = str(uuid.uuid4())
-    with fenced(road.engine, road.lease) as connection:
+    with fenced(site.engine, site.lease) as connection:
         revision = builds.begin_build(
             connection,
             plan,
             build_id,
             host=host,
             versions=versions,
-            directory=str(road.directory),
+            directory=str(site.directory),
         )
     created_utc = datetime.now(UTC).isoformat()
     return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
 
 
 @contextmanager
-def _failure_recorded(road: _Road, build_id: str) -> Iterator[None]:
+def _failure_recorded(site: _Site, build_id: str) -> Iterator[None]:
     """Remove the files of a build that failed and record why; whatever it was, it goes on to the caller.
 
     Nothing is recorded by a builder that has lost its lease, or its database: others do that.
@@ -290,8 +306,8 @@ def _failure_recorded(road: _Road, build_id: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        remove_leftovers(road.directory, build_id)
-        with suppress(CatalogError), fenced(road.engine, road.lease) as connection:
+        remove_leftovers(site.directory, build_id)
+        with suppress(CatalogError), fenced(site.engine, site.lease) as connection:
             builds.fail_build(connection, build_id, f"{type(error).__name__}: {error}")
         raise
 
@@ -310,6 +326,7 @@ class BuildOrder:
     lease_s: float = DEFAULT_LEASE_S
     n_threads: int = 1
     limits: BuildLimits | None = None
+    full: bool = False
 
 
 def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
@@ -325,6 +342,7 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
             selection=order.selection,
             force=order.force,
             limits=order.limits,
+            full=order.full,
             lease_s=order.lease_s,
             n_threads=order.n_threads,
             on_step=on_step,

@@ -16,7 +16,8 @@ from mvmdb.files.product import StagedProduct
 from mvmdb.mosaic.engine import OnStep, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
 from mvmdb.pipeline.prepare import engine_inputs, open_inputs, prepare_layer
-from mvmdb.records import ChipOutline, FootprintStatistics, LayerArrays, LayerImage, LayerPlan
+from mvmdb.pipeline.roads import finished_layer
+from mvmdb.records import BaseProduct, ChipOutline, FootprintStatistics, LayerArrays, LayerImage, LayerPlan
 from mvmdb.sky.grid import skycell_grid
 
 
@@ -26,10 +27,13 @@ def draw_product(
     stamp: BuildStamp,
     outlines: Sequence[ChipOutline],
     *,
+    base: BaseProduct | None = None,
     n_threads: int = 1,
     on_step: OnStep | None = None,
 ) -> tuple[StagedProduct, LayerImage]:
     """Write the file of a layer under a temporary name; no database.
+
+    With a product to go on from, only what is new is drizzled, if that gives the same bits.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def draw_product(
     chips = open_inputs(plan, n_threads=n_threads)
     headers = [chip.header for chip in chips]
     with product_draft(directory, plan, headers, stamp) as draft:
-        image = compute_layer(plan, chips, out=draft.arrays, n_threads=n_threads, on_step=on_step)
+        image = compute_layer(plan, chips, base=base, out=draft.arrays, n_threads=n_threads, on_step=on_step)
         image = replace(image, footprints=_footprint_statistics(plan, outlines))
         return finish_product(draft, plan, image, headers, stamp), image
 
@@ -52,6 +56,7 @@ def compute_layer(
     plan: LayerPlan,
     chips: Sequence[ChipPixels],
     *,
+    base: BaseProduct | None = None,
     out: LayerArrays | None = None,
     n_threads: int = 1,
     on_step: OnStep | None = None,
@@ -62,6 +67,8 @@ def compute_layer(
     ----------
     plan, chips
         What to build, and the pixels of each of its inputs.
+    base
+        The product to go on from, where that gives the same bits.
     out
         Where the layer goes; new arrays by default.
     n_threads
@@ -76,16 +83,19 @@ def compute_layer(
     """
     full = skycell_grid(plan.skycell, plan.layer.scale)
     prepared = prepare_layer(plan, chips)
-    image = build_layer_image(
-        plan.box,
-        engine_inputs(plan, chips, prepared.adjustments),
-        parameters=plan.parameters,
-        skycell_n_pixels=full.box.n_pixels,
-        out=out,
-        engine=plan.engine,
-        n_threads=n_threads,
-        on_step=on_step,
-    )
+    given = engine_inputs(plan, chips, prepared.adjustments)
+    with finished_layer(plan, base, given, prepared.adjustments) as finished:
+        image = build_layer_image(
+            plan.box,
+            given,
+            parameters=plan.parameters,
+            skycell_n_pixels=full.box.n_pixels,
+            out=out,
+            finished=finished,
+            engine=plan.engine,
+            n_threads=n_threads,
+            on_step=on_step,
+        )
     inputs = (
         adjustment.recorded_in(one)
         for adjustment, one in zip(prepared.adjustments, image.inputs, strict=True)

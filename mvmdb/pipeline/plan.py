@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from mvmdb.catalog.layers import find_extent, find_plan, list_layer_names
 from mvmdb.catalog.parameters import DEFAULT_SET, find_parameters
+from mvmdb.catalog.revisions import find_base
 from mvmdb.catalog.selections import require_selection
 from mvmdb.catalog.staleness import (
     LayerChangeRow,
@@ -22,7 +23,8 @@ from mvmdb.catalog.staleness import (
 from mvmdb.errors import EmptyLayerError
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.product_files import check_product_file
-from mvmdb.records import ENGINE, LayerPlan
+from mvmdb.pipeline.roads import FROM_SCRATCH, choose_road
+from mvmdb.records import ENGINE, LayerPlan, Road
 
 _WORDS = {
     "layer_empty": "no exposure is left",
@@ -49,6 +51,8 @@ class LayerTask:
     """In words."""
     reasons: tuple[str, ...] = ()
     """Why it is stale, as in ``mvm.layer_status``."""
+    road: Road = FROM_SCRATCH
+    """What a build goes on from, and why."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ def plan_layer(
     if not files:
         return LayerTask(plan, "missing", "never built")
     check_product_file(connection, files[0], thorough=False)
-    return _task(plan, list_plan_changes(connection, plan), files[0].file.path)
+    task = _task(plan, list_plan_changes(connection, plan), files[0].file.path)
+    return replace(task, road=choose_road(plan, find_base(connection, plan)))
 
 
 def _task(plan: LayerPlan, changes: Sequence[LayerChangeRow], file_path: str) -> LayerTask:

@@ -41,11 +41,13 @@ from mvmdb.records.layers import (
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
 from mvmdb.records.product_record import InputRecord, ProductRecord
 from mvmdb.records.provenance import Generation, ProductProvenance, Usage, WithdrawnInput
+from mvmdb.records.roads import BaseProduct, Road
 
 __all__ = [
     "COMPILED_ENGINE",
     "ENGINE",
     "REFERENCE_ENGINE",
+    "BaseProduct",
     "BuildLimits",
     "BuildUsage",
     "BuildWork",
@@ -78,6 +80,7 @@ __all__ = [
     "ProductRecord",
     "PublishedFile",
     "RejectedRow",
+    "Road",
     "SkyDepth",
     "SkyMethod",
     "SkyZero",

@@ -1,10 +1,11 @@
-.PHONY: help setup demo test check bench docs peer clean
+.PHONY: help setup demo test check bench bench-engine docs peer clean
 
 help:
 	@echo "make demo    set up, then build the layers of a simulated skycell"
 	@echo "make test    set up, then run every test"
 	@echo "make check   style, types, direction of imports, generated files, unit and database tests"
 	@echo "make bench   a million synthetic exposures: how fast and how exact; make bench N=50000 for fewer"
+	@echo "make bench-engine   layers by mvmdb beside AstroDrizzle: seconds and memory (needs 20 GB of disk)"
 	@echo "make docs    write the generated pages and table files again"
 	@echo "make peer    compare layers with AstroDrizzle, in an environment of its own (optional, minutes)"
 	@echo "make setup   only the set-up: .venv, PostgreSQL with PostGIS"
@@ -30,6 +31,9 @@ check:
 
 peer: setup
 	.venv/bin/python -m tests.peer
+
+bench-engine: setup
+	.venv/bin/python -m tests.benchmark.engine
 
 bench: setup
 	.venv/bin/python -m tests.benchmark --exposures $(or $(N),1000000)

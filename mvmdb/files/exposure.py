@@ -135,7 +135,7 @@ class OpenExposure:
 
     @property
     def sha256(self) -> str:
-        """Hash of the file as it is; compare with what the catalogue knows."""
+        """Hash of the file, to compare with what the catalogue knows; empty if it was not asked for."""
         return self.content.sha256
 
     def chip(self, hdu_index: int, *, with_error: bool = False) -> ChipPixels:
@@ -173,13 +173,15 @@ class OpenExposure:
         )
 
 
-def open_exposure(path: str | os.PathLike[str]) -> OpenExposure:
+def open_exposure(path: str | os.PathLike[str], *, hashed: bool = True) -> OpenExposure:
     """Map an exposure to memory.
 
     Parameters
     ----------
     path
         FITS file of ACS, WFC3 or WFPC2, plain or gzip.
+    hashed
+        Read all of the file for its hash.
 
     Raises
     ------
@@ -189,7 +191,7 @@ def open_exposure(path: str | os.PathLike[str]) -> OpenExposure:
         A keyword that tells the size of the data is missing or impossible.
     """
     name = os.fspath(path)
-    return OpenExposure(name, map_fits(name))
+    return OpenExposure(name, map_fits(name, hashed=hashed))
 
 
 def _is_lookup_table(keywords: Keywords) -> bool:

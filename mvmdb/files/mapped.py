@@ -15,13 +15,15 @@ from mvmdb.files.checks import MAX_FITS_BYTES
 from mvmdb.files.opening import FitsContent, HashedStream, header_data_units, open_file
 
 
-def map_fits(path: str) -> FitsContent:
+def map_fits(path: str, *, hashed: bool = True) -> FitsContent:
     """Read all headers of a FITS file, and map the data of all HDUs.
 
     Parameters
     ----------
     path
         A plain file, or a gzip-compressed one, which is inflated into a nameless temporary file.
+    hashed
+        Read all of the file for its hash, which is empty otherwise.
 
     Raises
     ------
@@ -39,7 +41,8 @@ def map_fits(path: str) -> FitsContent:
             )
         stream = _MappedStream(path, memoryview(mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ)))
         units = tuple(header_data_units(stream, lambda _: True))
-        return FitsContent(units, hashlib.sha256(stream.content).hexdigest(), size_bytes)
+        sha256 = hashlib.sha256(stream.content).hexdigest() if hashed else ""
+        return FitsContent(units, sha256, size_bytes)
 
 
 def _inflated(path: str, file: io.BufferedIOBase, opened: ExitStack) -> IO[bytes]:

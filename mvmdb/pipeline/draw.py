@@ -44,7 +44,7 @@ def draw_product(
     ProductFileError
         The disk is full or the directory cannot be written.
     """
-    chips = open_inputs(plan, n_threads=n_threads)
+    chips = open_inputs(plan, n_trusted=len(base.adjustments) if base else 0, n_threads=n_threads)
     headers = [chip.header for chip in chips]
     with product_draft(directory, plan, headers, stamp) as draft:
         image = compute_layer(plan, chips, base=base, out=draft.arrays, n_threads=n_threads, on_step=on_step)
@@ -85,6 +85,8 @@ def compute_layer(
     prepared = prepare_layer(plan, chips)
     given = engine_inputs(plan, chips, prepared.adjustments)
     with finished_layer(plan, base, given, prepared.adjustments) as finished:
+        if finished is None and base is not None:
+            open_inputs(plan, n_threads=n_threads)  # all are drizzled after all: none may have changed
         image = build_layer_image(
             plan.box,
             given,

@@ -6,7 +6,9 @@ Usage: python -P run_astrodrizzle.py job.json   (in the directory of the input c
 from __future__ import annotations
 
 import json
+import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,11 @@ def read_levels(names: list[str]) -> dict[str, list[float]]:
 def main(path: Path) -> None:
     """Carry out the job in a file and write the sky levels beside it."""
     job = json.loads(path.read_text())
+    start_s, start_cpu_s = time.perf_counter(), time.process_time()
     run(job)
+    cost = {"wall_s": time.perf_counter() - start_s, "cpu_s": time.process_time() - start_cpu_s}
+    cost["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    path.with_name("cost.json").write_text(json.dumps(cost))
     if FELL_BACK in Path(LOG).read_text():
         raise SystemExit("AstroDrizzle could not match the sky and used another method")
     levels = read_levels(job["inputs"]) if job["sky_match"] else {}

@@ -113,6 +113,15 @@ class Peer:
         RuntimeError
             AstroDrizzle failed; the message holds the end of what it said.
         """
+        self.prepare(plan, directory, sky_match=sky_match)
+        self.run(directory)
+        levels = json.loads((directory / "sky.json").read_text())
+        return read_mosaic(next(directory.glob("mosaic_dr?.fits"))), {
+            name.split("_")[0]: found for name, found in levels.items()
+        }
+
+    def prepare(self, plan: LayerPlan, directory: Path, *, sky_match: bool) -> None:
+        """Write what :meth:`run` needs: copies of the inputs, the grid, and the job."""
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         names = [_copy_for_peer(path, directory) for path in plan_files(plan)]
@@ -127,13 +136,15 @@ class Peer:
             "stepsize": self.stepsize,
         }
         (directory / "job.json").write_text(json.dumps(job))
-        self._run(directory)
-        levels = json.loads((directory / "sky.json").read_text())
-        return read_mosaic(next(directory.glob("mosaic_dr?.fits"))), {
-            name.split("_")[0]: found for name, found in levels.items()
-        }
 
-    def _run(self, directory: Path) -> None:
+    def run(self, directory: Path) -> None:
+        """Run AstroDrizzle on what has been prepared.
+
+        Raises
+        ------
+        RuntimeError
+            AstroDrizzle failed; the message holds the end of what it said.
+        """
         command = [str(self.python), "-P", str(_SCRIPT), "job.json"]
         with (directory / "output.txt").open("wb") as said:
             done = subprocess.run(command, cwd=directory, stdout=said, stderr=subprocess.STDOUT, check=False)

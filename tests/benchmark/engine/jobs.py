@@ -7,6 +7,7 @@ the file that is synced, imports not counted.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from mvmdb.files.exposure import read_exposure
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import publish
 from mvmdb.pipeline.draw import draw_product
-from mvmdb.records import ChipOutline, LayerPlan
+from mvmdb.records import BaseProduct, ChipOutline, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 from tests.benchmark.engine.cases import CASES
 from tests.support.outlines import square
@@ -38,9 +40,16 @@ STAMP = BuildStamp(
 _SAMPLE_S = 0.01
 
 
-def build(plan: LayerPlan, outlines: Sequence[ChipOutline], directory: Path, n_threads: int) -> Path:
-    """Draw the product of a plan, whole."""
-    staged, _ = draw_product(directory, plan, STAMP, outlines, n_threads=n_threads)
+def build(
+    plan: LayerPlan,
+    outlines: Sequence[ChipOutline],
+    directory: Path,
+    n_threads: int,
+    *,
+    base: BaseProduct | None = None,
+) -> Path:
+    """Draw the product of a plan, and give it its name."""
+    staged, _ = draw_product(directory, plan, STAMP, outlines, base=base, n_threads=n_threads)
     return Path(publish(staged).path)
 
 
@@ -127,7 +136,26 @@ def _outlines(plan: LayerPlan) -> Iterator[ChipOutline]:
 
 
 def _append(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
-    raise NotImplementedError
+    """Go on from a product of all exposures but the last."""
+    n_old = sum(item.rootname != plan.inputs[-1].rootname for item in plan.inputs)
+    first = replace(plan, inputs=plan.inputs[:n_old])
+    file = build(first, list(_outlines(first)), options.directory, options.threads)
+    base = BaseProduct(
+        PublishedFile(str(file), _sha256(file), file.stat().st_size),
+        "in_place",
+        1,
+        first.recipe(),
+        ((1.0, 0.0, 0),) * n_old,
+    )
+    outlines = list(_outlines(plan))
+    with measured() as cost:
+        path = build(plan, outlines, options.directory, options.threads, base=base)
+    return cost | {"output_bytes": path.stat().st_size, "n_input_pixels": _n_pixels(plan)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plain(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:

@@ -70,6 +70,14 @@ class TableError(InputError):
         self.path = path
 
 
+class SchedulerError(InputError):
+    """A Dask scheduler, or one of its workers, cannot be used."""
+
+
+class WorkerVersionError(SchedulerError):
+    """A worker has another mvmdb or engine than the one who gives the orders."""
+
+
 class ExposureError(MvmdbError):
     """One exposure file cannot be used."""
 

@@ -26,6 +26,8 @@ FAMILIES = {
             "MissingPackageError",
             "OutputFileError",
             "TableError",
+            "SchedulerError",
+            "WorkerVersionError",
         },
     ),
     errors.ExposureError: (3, {"ExposureFileError", "MissingFileError", "HeaderError", "WcsError"}),

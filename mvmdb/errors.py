@@ -172,6 +172,16 @@ class ProductFileError(MosaicError, OSError):
         self.path = path
 
 
+class StorageError(MvmdbError, OSError):
+    """An object store cannot be reached, or did not keep what it was given."""
+
+    exit_code = 7
+
+    def __init__(self, location: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{location}: {message}", hint=hint)
+        self.location = location
+
+
 class ProvenanceError(MvmdbError):
     """A product file and its row disagree."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -25,7 +25,9 @@ _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _REMEDIES = {
     "home": "name a directory you can write to",
     "database_url": "write it like postgresql://user@host/database, or leave it out for the private cluster",
-    "products_dir": "name a directory you can write to",
+    "products_dir": "name a directory you can write to, or a place in an object store like s3://bucket/mosaics",
+    "cache_dir": "name a directory you can write to",
+    "cache_gb": "give a number of gigabytes above 0",
     "workers": "give a whole number of processes, 1 or more",
 }
 
@@ -39,6 +41,11 @@ def _directory(path: Path) -> Path:
     if absolute.exists() and not absolute.is_dir():
         raise ValueError(f"{absolute} is not a directory")
     return absolute
+
+
+def _directory_or_url(value: Path | str) -> Path | str:
+    text = str(value)
+    return text.rstrip("/") if "://" in text else _directory(Path(text))
 
 
 def _postgresql_url(url: str) -> str:
@@ -78,7 +85,11 @@ class Settings(BaseSettings):
     database_url
         The user's own PostgreSQL server; None means the private cluster under ``home``.
     products_dir
-        Where product files are published.
+        Where product files are published: a directory, or a URL like ``s3://bucket/mosaics``.
+    cache_dir
+        Directory for copies of what lies in object stores, and for products on their way there.
+    cache_gb
+        How much those copies may need, 10^9 bytes.
     workers
         Number of processes for a build.
     """
@@ -89,9 +100,13 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_directory)] = Field(default_factory=default_home)
     database_url: Annotated[str, AfterValidator(_postgresql_url)] | None = None
-    products_dir: Annotated[Path, AfterValidator(_directory)] = Field(
+    products_dir: Annotated[Path | str, BeforeValidator(_directory_or_url)] = Field(
         default_factory=lambda validated: Path(validated["home"]) / "products"
     )
+    cache_dir: Annotated[Path, AfterValidator(_directory)] = Field(
+        default_factory=lambda validated: Path(validated["home"]) / "cache"
+    )
+    cache_gb: float = Field(default=100.0, gt=0, allow_inf_nan=False)
     workers: int = Field(default_factory=usable_cpus, ge=1)
 
     @classmethod

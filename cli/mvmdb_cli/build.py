@@ -29,6 +29,7 @@ from mvmdb.pipeline.plan import (
     plan_skycell,
 )
 from mvmdb.pipeline.staleness import check_products, list_unsettled
+from mvmdb.pipeline.storage import product_location
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
 from mvmdb_cli.building import run_orders
@@ -53,7 +54,7 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes (M
 
 
 def ingest(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or patterns.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, patterns or URLs.")],
     dry_run: DryRun = False,
     workers: Workers = None,
     as_json: Json = False,
@@ -184,9 +185,9 @@ def _print_plans(tasks: list[LayerTask], costs: Costs, settings: Settings, as_js
         typer.echo()
 
 
-def _plan_facts(task: LayerTask, costs: Costs, products_dir: Path) -> dict[str, Any]:
+def _plan_facts(task: LayerTask, costs: Costs, products_dir: Path | str) -> dict[str, Any]:
     plan = task.plan
-    path = str(products_dir / str(plan.skycell) / str(plan.product_name)) if plan.inputs else None
+    path = product_location(products_dir, plan.skycell, plan.product_name) if plan.inputs else None
     return {
         "skycell": str(plan.skycell),
         "layer": str(plan.layer),

@@ -24,7 +24,7 @@ from mvmdb.catalog.footprints import list_outlines
 from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import find_leftovers, publish, stage_product
+from mvmdb.files.product import find_leftovers, stage_product
 from mvmdb.mosaic.engine import EngineInput, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
 from mvmdb.names import LayerName, SkycellName
@@ -32,6 +32,14 @@ from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
 from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
 from mvmdb.pipeline.product_files import file_state
+from mvmdb.pipeline.storage import (
+    product_location,
+    publish_at,
+    remove_location,
+    remove_upload,
+    staging_directory,
+    upload,
+)
 from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 
@@ -65,7 +73,7 @@ class BuildResult:
 
 def build_layer(
     engine: Engine,
-    products_dir: Path,
+    products_dir: Path | str,
     skycell: SkycellName,
     layer: LayerName,
     *,
@@ -81,7 +89,7 @@ def build_layer(
     engine
         Database with the schema in place.
     products_dir
-        Directory of all products; each skycell has a directory below it.
+        Directory of all products, or its URL; each skycell has a directory below it.
     skycell, layer
         What to build.
     choice
@@ -115,9 +123,7 @@ def build_layer(
             return _result(task, "retired", None)
         task = as_forced(task) if force else task
         if task.status == "current":
-            return _result(
-                task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
-            )
+            return _result(task, "current", product_location(products_dir, skycell, task.plan.product_name))
         require_files(task.plan)
         return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
 
@@ -157,30 +163,28 @@ def _result(task: LayerTask, outcome: str, file_path: str | None) -> BuildResult
     )
 
 
-def _directory(products_dir: Path, plan: LayerPlan) -> Path:
-    return products_dir / str(plan.skycell)
-
-
 def _build(
     engine: Engine,
-    products_dir: Path,
+    products_dir: Path | str,
     plan: LayerPlan,
     outlines: Sequence[ChipOutline],
     on_input: OnInput | None,
 ) -> PublishedFile:
-    directory = _directory(products_dir, plan)
+    directory = staging_directory(products_dir, plan.skycell)
+    location = product_location(products_dir, plan.skycell, plan.product_name)
     stamp = _begin(engine, plan, directory)
     with _failure_recorded(engine, stamp.build_id, directory):
         image, headers = compute_layer(plan, on_input)
         image = replace(image, footprints=_footprint_statistics(plan, outlines))
         staged = stage_product(directory, plan, image, headers, stamp)
-        file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
+        upload(staged, location, stamp.build_id)
+        file = PublishedFile(location, staged.sha256, staged.size_bytes)
         with transaction(engine) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
             )
     # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
-    publish(staged)
+    publish_at(staged, location, stamp.build_id)
     with transaction(engine) as connection:
         builds.publish_product(connection, stamp.build_id)
     _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
@@ -243,7 +247,7 @@ def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -
     with transaction(engine) as connection:
         replaced = builds.list_replaced_files(connection, skycell, layer, selection)
     for path in replaced:
-        Path(path).unlink(missing_ok=True)
+        remove_location(path)
 
 
 def recover(engine: Engine) -> list[str]:
@@ -266,6 +270,7 @@ def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
         with transaction(engine) as connection:
             (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
         _remove_leftovers(Path(dead.directory), dead.build_id)
+        remove_upload(dead.staged, dead.build_id)
         return True
 
 
@@ -317,7 +322,7 @@ class BuildOrder:
     """One layer to build, in a form that crosses to another process."""
 
     url: str
-    products_dir: Path
+    products_dir: Path | str
     skycell: SkycellName
     layer: LayerName
     choice: ParameterChoice = DEFAULT_CHOICE

@@ -14,6 +14,7 @@ from mvmdb.mosaic.engine import EngineInput, Float32s
 from mvmdb.mosaic.sky import SkyMatch, match_sky
 from mvmdb.mosaic.sky_bins import SkyBins, bin_side_pix, measure_sky_bins
 from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
+from mvmdb.pipeline.storage import exposure_path
 from mvmdb.records import InputStatistics, LayerInput, LayerPlan, Preparation
 from mvmdb.sky.sphere import Floats
 
@@ -68,7 +69,7 @@ def read_input(
     ExposureFileError
         The file has changed or gone since it was ingested, or its errors are wanted and absent.
     """
-    pixels = read_chip(item.file.path, item.file.hdu_index, with_error=with_error)
+    pixels = read_chip(exposure_path(item.file.path), item.file.hdu_index, with_error=with_error)
     if pixels.file_sha256 != item.file_sha256:
         raise ExposureFileError(
             item.file.path,

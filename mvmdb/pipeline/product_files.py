@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 from sqlalchemy import Connection
 
 from mvmdb.catalog.staleness import FileState, ProductFileRow, record_file_state
+from mvmdb.files.storage import sha256_of, storage_of
 from mvmdb.records import PublishedFile
 
 
@@ -31,13 +29,12 @@ def check_product_file(connection: Connection, row: ProductFileRow, *, thorough:
 
 def file_state(file: PublishedFile, *, thorough: bool) -> FileState:
     """Return whether a file is there with its size, and if asked with its hash."""
-    path = Path(file.path)
-    if not path.is_file():
+    storage = storage_of(file.path)
+    size_bytes = storage.size_bytes(file.path)
+    if size_bytes is None:
         return "lost"
-    if path.stat().st_size != file.size_bytes:
+    if size_bytes != file.size_bytes:
         return "damaged"
     if not thorough:
         return "in_place"
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    return "in_place" if found == file.sha256 else "damaged"
+    return "in_place" if sha256_of(storage, file.path) == file.sha256 else "damaged"

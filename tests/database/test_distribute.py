@@ -109,7 +109,7 @@ def assert_as_built_here(site: Site) -> None:
     assert len(again) == len(products)
     for result in again:
         there, here = products[result.skycell, result.layer], read_product(Path(str(result.file_path)))
-        assert there.header.keywords["RECIPE"] == here.header.keywords["RECIPE"]
+        assert there.header.keywords["MVMRECIP"] == here.header.keywords["MVMRECIP"]
         assert np.nansum(here.weight) > 0
         for name in ("science", "weight", "context"):
             assert np.array_equal(getattr(there, name), getattr(here, name), equal_nan=True)
@@ -197,7 +197,7 @@ def _change_engine(engine: str | None) -> None:
 def test_scheduler_that_does_not_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mvmdb.pipeline.distribute._CONNECT_S", 1)
     with (
-        pytest.raises(SchedulerError, match="no Dask scheduler answers at tcp://127.0.0.1:9"),
+        pytest.raises(SchedulerError, match="no Dask scheduler answers"),
         workers_of("tcp://127.0.0.1:9", site.url),
     ):
         pass

@@ -40,6 +40,7 @@ FAMILIES = {
         {"EmptyLayerError", "GridMismatchError", "ContextOverflowError", "TooLargeError", "ProductFileError"},
     ),
     errors.ProvenanceError: (6, set()),
+    errors.StorageError: (7, set()),
 }
 
 BUILT_IN = {
@@ -52,6 +53,7 @@ BUILT_IN = {
     "OutputFileError": OSError,
     "ExposureFileError": OSError,
     "ProductFileError": OSError,
+    "StorageError": OSError,
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +91,7 @@ class _Answer:
 
 def has_dask() -> bool:
     """Return whether the optional package distributed is installed."""
-    try:
-        import distributed  # noqa: F401, PLC0415 - optional, and slow to import
-    except ImportError:
-        return False
-    return True
+    return find_spec("distributed") is not None
 
 
 @contextmanager

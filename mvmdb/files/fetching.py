@@ -36,15 +36,15 @@ def fetch(location: str, directory: Path, *, limit_bytes: int) -> Path:
         The object cannot be read, or came with another size than the store states.
     """
     storage = storage_of(location)
-    size_bytes = storage.size_bytes(location)
-    if size_bytes is None:
+    version = storage.version(location)
+    if version is None:
         raise StorageError(location, "does not exist")
-    key = hashlib.sha256(f"{location} {storage.version(location)}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{location} {version.mark}".encode()).hexdigest()[:32]
     path = directory / key / PurePosixPath(location).name
-    if _size_bytes(path) == size_bytes:
+    if _size_bytes(path) == version.size_bytes:
         _touch(path)
         return path
-    _download(storage, location, path, size_bytes)
+    _download(storage, location, path, version.size_bytes)
     _make_room(directory, path, limit_bytes)
     return path
 

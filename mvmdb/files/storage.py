@@ -20,6 +20,15 @@ from mvmdb.errors import MissingPackageError, StorageError
 _CHUNK_BYTES = 2**20
 
 
+@dataclass(frozen=True)
+class FileVersion:
+    """A file as it is now."""
+
+    size_bytes: int
+    mark: str
+    """Changes when the content is replaced."""
+
+
 class Storage(Protocol):
     """What publication and reading need of a place where files lie; a location is a path or a URL."""
 
@@ -32,8 +41,8 @@ class Storage(Protocol):
     def size_bytes(self, location: str) -> int | None:
         """Return the size of a file, None where there is none."""
 
-    def version(self, location: str) -> str:
-        """Return a text that changes when the content of a file is replaced."""
+    def version(self, location: str) -> FileVersion | None:
+        """Return size and mark of a file, None where there is none."""
 
     def copy(self, source: str, target: str) -> None:
         """Copy within the store; the target bears its name only when it is complete."""
@@ -104,11 +113,12 @@ class LocalStorage:
         path = Path(location)
         return path.stat().st_size if path.is_file() else None
 
-    def version(self, location: str) -> str:
-        """Return size and time of the last change."""
-        with storage_errors(location):
-            found = Path(location).stat()
-        return f"{found.st_size} {found.st_mtime_ns}"
+    def version(self, location: str) -> FileVersion | None:
+        """Return the size, and with it the time of the last change."""
+        path = Path(location)
+        if not path.is_file():
+            return None
+        return FileVersion(path.stat().st_size, f"{path.stat().st_size} {path.stat().st_mtime_ns}")
 
     def copy(self, source: str, target: str) -> None:
         """Copy a file."""
@@ -143,18 +153,21 @@ class ObjectStorage:
 
     def size_bytes(self, location: str) -> int | None:
         """Return the size that the store states."""
+        version = self.version(location)
+        return version.size_bytes if version is not None else None
+
+    def version(self, location: str) -> FileVersion | None:
+        """Return what the store states of an object now; of S3 the ETag is in the mark."""
         with storage_errors(location):
+            self.system.invalidate_cache()
             try:
-                facts = self._facts(location)
+                facts = self.system.info(location)
             except FileNotFoundError:
                 return None
-        return int(facts["size"]) if facts.get("type") == "file" else None
-
-    def version(self, location: str) -> str:
-        """Return a hash of what the store states of an object; of S3 the ETag is among it."""
-        with storage_errors(location):
-            facts = sorted((name, str(value)) for name, value in self._facts(location).items())
-        return hashlib.sha256(str(facts).encode()).hexdigest()
+        if facts.get("type") != "file":
+            return None
+        stated = sorted((name, str(value)) for name, value in facts.items())
+        return FileVersion(int(facts["size"]), hashlib.sha256(str(stated).encode()).hexdigest())
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the store, without a way through this machine."""
@@ -175,12 +188,6 @@ class ObjectStorage:
             self.system.invalidate_cache()
             find = self.system.glob if "*" in location else self.system.find
             return sorted(self.system.unstrip_protocol(key) for key in find(location))
-
-    def _facts(self, location: str) -> dict[str, Any]:
-        """Return what the store says now, not what it said before."""
-        self.system.invalidate_cache()
-        facts: dict[str, Any] = self.system.info(location)
-        return facts
 
 
 def _open_store(location: str) -> ObjectStorage:

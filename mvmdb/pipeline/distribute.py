@@ -6,10 +6,10 @@ gives it to another one, which takes over when the claim of the dead builder has
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -115,7 +115,12 @@ def local_workers(n_workers: int) -> Iterator[Client]:
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, memory_limit=0, dashboard_address=None
+            n_workers=n_workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+            preload=["mvmdb.pipeline.local_worker"],
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -321,7 +326,7 @@ def _reporter(task: _Task, worker: Worker) -> OnInput:
     def report(context_index: int) -> None:
         state = worker.state.tasks.get(key)
         if state is None or state.state == "cancelled":
-            raise CancelledError("given up by the one who ordered it")
+            raise SchedulerError("given up by the one who ordered it")
         news = {"index": task.index, "worker": worker.address, "n_drizzled": context_index + 1}
         worker.log_event(task.topic, news)
 

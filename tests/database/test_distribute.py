@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import transaction
-from mvmdb.catalog.layers import list_layer_names, list_skycells_with_layers
+from mvmdb.catalog.layers import count_input_pixels, list_layer_names, list_skycells_with_layers
 from mvmdb.catalog.products import list_products
 from mvmdb.errors import SchedulerError, WorkerVersionError
 from mvmdb.files.product import read_product, verify_product
@@ -23,6 +23,7 @@ from mvmdb.names import SkycellName
 from mvmdb.pipeline.build import BuildOrder, build_layers
 from mvmdb.pipeline.distribute import LayerDone, LayerProgress, distribute, local_workers, workers_of
 from mvmdb.pipeline.ingest import ingest_files
+from mvmdb.pipeline.plan import DEFAULT_CHOICE, longest_first, plan_skycell
 from tests.support.exposures import SyntheticExposure
 
 distributed = pytest.importorskip("distributed")
@@ -201,3 +202,18 @@ def test_scheduler_that_does_not_answer(site: Site, monkeypatch: pytest.MonkeyPa
         workers_of("tcp://127.0.0.1:9", site.url),
     ):
         pass
+
+
+def test_layers_with_most_input_pixels_come_first(engine: Engine, tmp_path: Path) -> None:
+    """One ACS exposure of two chips against one of WFC3/IR with a single chip."""
+    infrared = SyntheticExposure(rootname="b6o2300q", n_x_pix=64, n_y_pix=48)
+    optical = SyntheticExposure(kind="acs_wfc", rootname="b6o2301q", n_x_pix=100, n_y_pix=50)
+    files = [exposure.write(tmp_path) for exposure in (infrared, optical)]
+    assert {item.error for item in ingest_files(engine, files)} == {None}
+    with transaction(engine) as connection:
+        skycell = SkycellName.parse(list_skycells_with_layers(connection)[0].skycell)
+        tasks = plan_skycell(connection, skycell)
+        ordered = longest_first(connection, [(task, DEFAULT_CHOICE) for task in reversed(tasks)])
+        counts = [count_input_pixels(connection, task.plan) for task, _ in ordered]
+    assert counts == [2 * 100 * 50, 64 * 48, 64 * 48]
+    assert ordered[0][0].plan.layer.instrument == "acs"

@@ -76,6 +76,13 @@ def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert load_settings().products_dir == tmp_path / "here/mosaics"
 
 
+def test_products_may_go_to_an_object_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MVMDB_HOME", str(tmp_path))
+    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", "s3://bucket/mosaics/")
+    assert load_settings().products_dir == "s3://bucket/mosaics"
+    assert load_settings().cache_dir == tmp_path / "cache"
+
+
 def test_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MVMDB_DATABASE_URL", "")
     assert load_settings().database_url is None

@@ -128,6 +128,14 @@ class SchemaVersionError(CatalogError):
     """The database holds a schema this version does not know."""
 
 
+class RightsError(CatalogError):
+    """The user of the database may not do this."""
+
+    def __init__(self, message: str, role: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{message}: this needs {role}", hint=hint)
+        self.role = role
+
+
 class ConflictError(CatalogError):
     """Something different is already registered under this name."""
 

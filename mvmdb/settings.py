@@ -7,7 +7,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -21,14 +21,23 @@ from mvmdb.errors import SettingsError
 ENVIRONMENT_PREFIX = "MVMDB_"
 FILE_NAME = "mvmdb.toml"
 
+DEFAULT_LEASE_S = 120.0
+"""How long a builder may be silent before another takes its place."""
+_CONTAINER_MEMORY_FILE = Path("/sys/fs/cgroup/memory.max")
+"""Where Linux tells what a container may use: a number of bytes, or max."""
+
 _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _REMEDIES = {
     "home": "name a directory you can write to",
     "database_url": "write it like postgresql://user@host/database, or leave it out for the private cluster",
-    "products_dir": "name a directory you can write to, or a place in an object store like s3://bucket/mosaics",
+    "products_dir": "name a directory you can write to; products do not go to object stores",
     "cache_dir": "name a directory you can write to",
     "cache_gb": "give a number of gigabytes above 0",
     "workers": "give a whole number of processes, 1 or more",
+    "lease_s": "give a number of seconds above 0",
+    "max_build_memory_bytes": "give a number of bytes, like 4GiB",
+    "max_build_output_bytes": "give a number of bytes, like 10GB",
+    "max_build_seconds": "give a number of seconds above 0",
 }
 
 
@@ -43,9 +52,11 @@ def _directory(path: Path) -> Path:
     return absolute
 
 
-def _directory_or_url(value: Path | str) -> Path | str:
-    text = str(value)
-    return text.rstrip("/") if "://" in text else _directory(Path(text))
+def _no_url(value: Path | str) -> Path | str:
+    """Refuse what would become a directory named ``s3:``."""
+    if "://" in str(value):
+        raise ValueError(f"{value} is a URL, not a directory")
+    return value
 
 
 def _postgresql_url(url: str) -> str:
@@ -73,6 +84,13 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
+def default_build_memory() -> ByteSize:
+    """Return four fifths of the memory of this machine, or of its container, bytes."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    granted = _CONTAINER_MEMORY_FILE.read_text().strip() if _CONTAINER_MEMORY_FILE.is_file() else "max"
+    return ByteSize((min(physical, int(granted)) if granted.isdigit() else physical) * 4 // 5)
+
+
 class Settings(BaseSettings):
     """What the user can choose; environment variables win over ``mvmdb.toml``.
 
@@ -85,13 +103,21 @@ class Settings(BaseSettings):
     database_url
         The user's own PostgreSQL server; None means the private cluster under ``home``.
     products_dir
-        Where product files are published: a directory, or a URL like ``s3://bucket/mosaics``.
+        Where product files are published.
     cache_dir
-        Directory for copies of what lies in object stores, and for products on their way there.
+        Directory for copies of exposures that lie in object stores.
     cache_gb
         How much those copies may need, 10^9 bytes.
     workers
         Number of processes for a build.
+    lease_s
+        How long a builder may be silent before another takes its place, seconds.
+    max_build_memory_bytes
+        Own memory that one build may be expected to need, like 4GiB; four fifths of all if left out.
+    max_build_output_bytes
+        Size that a product may be expected to have, like 10GB; None means whatever the disk has free.
+    max_build_seconds
+        Time that one build may be expected to take; None means any.
     """
 
     model_config = SettingsConfigDict(
@@ -100,14 +126,18 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_directory)] = Field(default_factory=default_home)
     database_url: Annotated[str, AfterValidator(_postgresql_url)] | None = None
-    products_dir: Annotated[Path | str, BeforeValidator(_directory_or_url)] = Field(
+    products_dir: Annotated[Path, BeforeValidator(_no_url), AfterValidator(_directory)] = Field(
         default_factory=lambda validated: Path(validated["home"]) / "products"
     )
-    cache_dir: Annotated[Path, AfterValidator(_directory)] = Field(
+    cache_dir: Annotated[Path, BeforeValidator(_no_url), AfterValidator(_directory)] = Field(
         default_factory=lambda validated: Path(validated["home"]) / "cache"
     )
     cache_gb: float = Field(default=100.0, gt=0, allow_inf_nan=False)
     workers: int = Field(default_factory=usable_cpus, ge=1)
+    lease_s: float = Field(default=DEFAULT_LEASE_S, gt=0, allow_inf_nan=False)
+    max_build_memory_bytes: ByteSize = Field(default_factory=default_build_memory, gt=0)
+    max_build_output_bytes: ByteSize | None = Field(default=None, gt=0)
+    max_build_seconds: float | None = Field(default=None, gt=0)
 
     @classmethod
     def settings_customise_sources(

@@ -17,6 +17,7 @@ from mvmdb_cli import (
     database,
     deep,
     demo,
+    difference,
     exclusion,
     footprint,
     history,
@@ -25,8 +26,11 @@ from mvmdb_cli import (
     pixel,
     preview,
     publication,
+    rebuild,
+    retention,
     selection,
     status,
+    verify,
     withdrawal,
 )
 from mvmdb_cli.output import talk
@@ -46,6 +50,8 @@ build.layer_app.command("explain")(status.layer_explain)
 build.layer_app.command("epochs")(selection.layer_epochs)
 app.add_typer(build.layer_app, name="layer")
 app.command("status")(status.status)
+app.command("verify")(verify.verify)
+app.add_typer(rebuild.catalog_app, name="catalog")
 app.add_typer(parameters.parameters_app, name="parameters")
 app.command("coverage", context_settings=NEGATIVE_NUMBERS)(coverage.coverage)
 app.command("deep")(deep.deep)
@@ -59,6 +65,11 @@ app.add_typer(ask.product_app, name="product")
 ask.product_app.command("history")(history.product_history)
 ask.product_app.command("links")(publication.product_links)
 ask.product_app.command("provenance")(publication.product_provenance_document)
+ask.product_app.command("diff")(difference.product_diff)
+ask.product_app.command("prune")(retention.product_prune)
+ask.product_app.command("pin")(retention.product_pin)
+ask.product_app.command("unpin")(retention.product_unpin)
+app.add_typer(retention.retention_app, name="retention")
 app.add_typer(history.build_app, name="build")
 app.add_typer(exclusion.exclusion_app, name="exclusion")
 app.add_typer(selection.selection_app, name="selection")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,13 @@ from mvmdb.names import LayerName, SkycellName, parse_selection
 from mvmdb.parameters import parse_overrides
 from mvmdb.pipeline.build import BuildOrder, BuildResult
 from mvmdb.pipeline.database import database_url
+from mvmdb.pipeline.forecast import (
+    NO_LIMITS_OPTION,
+    forecast_build,
+    forecast_in_words,
+    limits_of,
+    refusal,
+)
 from mvmdb.pipeline.ingest import IngestResult, find_exposure_files, ingest_files
 from mvmdb.pipeline.plan import (
     LayerTask,
@@ -29,7 +37,7 @@ from mvmdb.pipeline.plan import (
     plan_skycell,
 )
 from mvmdb.pipeline.staleness import check_products, list_unsettled
-from mvmdb.pipeline.storage import product_location
+from mvmdb.records import BuildLimits, Forecast
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
 from mvmdb_cli.building import run_orders
@@ -49,6 +57,10 @@ ParameterSet = Annotated[
 ]
 Overrides = Annotated[
     list[str], typer.Option("--set", metavar="NAME=VALUE", help="Replace one parameter, like pixfrac=0.8.")
+]
+NoLimits = Annotated[
+    bool,
+    typer.Option(NO_LIMITS_OPTION, help="Build whatever it takes (MVMDB_MAX_BUILD_...)."),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes (MVMDB_WORKERS).")]
 
@@ -133,6 +145,8 @@ def layer_plan(
 ) -> None:
     """Show what a build would do: inputs in drizzle order, subarray, size, file; nothing is written.
 
+    The forecast of time, memory and size rests on earlier builds, on this machine where there are enough.
+
     Of another selection than all it also shows what that loses against all: exposures, seconds and sky.
 
     Example: `mvmdb layer plan p1889x07y19 wfc3_ir_f160w_coarse`
@@ -141,8 +155,8 @@ def layer_plan(
         choice = ParameterChoice(parameter_set, parse_overrides(overrides))
         name = parse_selection(selection)
         tasks = plan_skycell(connection, SkycellName.parse(skycell), _layers(layer), choice, name)
-        costs = _selection_costs(connection, tasks)
-    _print_plans(tasks, costs, settings, as_json)
+        outlook = _outlook(connection, tasks, settings, limits_of(settings))
+    _print_plans(tasks, outlook, as_json)
 
 
 Costs = dict[tuple[str, str, str], SelectionCostRow]
@@ -158,18 +172,44 @@ def _selection_costs(connection: Connection, tasks: list[LayerTask]) -> Costs:
     }
 
 
-def _print_plans(tasks: list[LayerTask], costs: Costs, settings: Settings, as_json: bool) -> None:
-    plans = [_plan_facts(task, costs, settings.products_dir) for task in tasks]
+@dataclass(frozen=True)
+class Outlook:
+    """What is told with plans: losses of selections, forecasts (none where no exposure is left), limits."""
+
+    costs: Costs
+    forecasts: list[Forecast | None]
+    limits: BuildLimits | None
+    products_dir: Path
+
+
+def _outlook(
+    connection: Connection, tasks: list[LayerTask], settings: Settings, limits: BuildLimits | None
+) -> Outlook:
+    n_threads = settings.workers if len(tasks) == 1 else 1
+    forecasts = [
+        forecast_build(connection, task.plan, n_threads=n_threads).forecast if task.plan.inputs else None
+        for task in tasks
+    ]
+    return Outlook(_selection_costs(connection, tasks), forecasts, limits, settings.products_dir)
+
+
+def _print_plans(tasks: list[LayerTask], outlook: Outlook, as_json: bool) -> None:
+    plans = [
+        _plan_facts(task, forecast, outlook) for task, forecast in zip(tasks, outlook.forecasts, strict=True)
+    ]
     if as_json:
         print_json(plans)
         return
     for task, facts in zip(tasks, plans, strict=True):
-        hidden = ("inputs", "parameters", "extent", "without_file", "reasons", "selection_cost")
+        hidden = ("inputs", "parameters", "extent", "without_file", "reasons", "selection_cost", "refused")
         shown = {name: value for name, value in facts.items() if name not in hidden}
         if task.plan.rootnames_without_file:
             shown["without_file"] = f"{len(task.plan.rootnames_without_file)} exposures, to be ingested first"
         if facts["selection_cost"]:
             shown["loses"] = cost_in_words(facts["selection_cost"])
+        shown["forecast"] = facts["forecast"] and forecast_in_words(facts["forecast"])
+        if facts["refused"]:
+            shown["refused"] = facts["refused"]
         shown["excluded"] = ", ".join(f"{item.exposure} ({item.code})" for item in task.plan.excluded)
         print_facts(shown)
         headings = {
@@ -185,14 +225,15 @@ def _print_plans(tasks: list[LayerTask], costs: Costs, settings: Settings, as_js
         typer.echo()
 
 
-def _plan_facts(task: LayerTask, costs: Costs, products_dir: Path | str) -> dict[str, Any]:
-    plan = task.plan
-    path = product_location(products_dir, plan.skycell, plan.product_name) if plan.inputs else None
+def _plan_facts(task: LayerTask, forecast: Forecast | None, outlook: Outlook) -> dict[str, Any]:
+    plan, products_dir = task.plan, outlook.products_dir
+    refused = forecast and refusal(plan, forecast, outlook.limits, products_dir)
+    path = str(products_dir / str(plan.skycell) / str(plan.product_name)) if plan.inputs else None
     return {
         "skycell": str(plan.skycell),
         "layer": str(plan.layer),
         "selection": plan.selection,
-        "selection_cost": costs.get((str(plan.skycell), str(plan.layer), plan.selection)),
+        "selection_cost": outlook.costs.get((str(plan.skycell), str(plan.layer), plan.selection)),
         "status": task.status,
         "reason": task.reason,
         "reasons": task.reasons,
@@ -202,6 +243,8 @@ def _plan_facts(task: LayerTask, costs: Costs, products_dir: Path | str) -> dict
         "n_x_pix": plan.box.width,
         "n_y_pix": plan.box.height,
         "output_gb": round(plan.output_bytes / 1e9, 3) if plan.inputs else 0.0,
+        "forecast": forecast,
+        "refused": f"{refused}; {refused.hint}" if refused else None,
         "n_inputs": len(plan.inputs),
         "excluded": plan.excluded,
         "exptime_s": sum({item.exposure_id: item.exptime_s for item in plan.inputs}.values()),
@@ -238,6 +281,7 @@ def layer_build(
     parameter_set: ParameterSet = DEFAULT_SET,
     overrides: Overrides = [],  # noqa: B006
     force: Annotated[bool, typer.Option("--force", help="Build although nothing has changed.")] = False,
+    no_limits: NoLimits = False,
     dry_run: DryRun = False,
     workers: Workers = None,
     scheduler: Annotated[
@@ -251,7 +295,7 @@ def layer_build(
     """Build one layer of a skycell, or all of them; a layer whose recipe has not changed is left alone.
 
     The product of a layer that has lost its last exposure is retired. Products of different selections lie
-    side by side.
+    side by side. A build that is expected to take more than the settings allow is refused before it starts.
 
     Several layers are built at once, each by one process, the one with most pixels first. A process that
     dies costs only its layer, which is built again.
@@ -272,10 +316,11 @@ def layer_build(
             choice = ParameterChoice(parameter_set, parse_overrides(overrides))
             wanted = _named_tasks(engine, names or [], choice, parse_selection(selection), every_layer)
         tasks = [task for task, _ in wanted]
+        limits = None if no_limits else limits_of(settings)
         if dry_run:
             with transaction(engine) as connection:
-                costs = _selection_costs(connection, tasks)
-            _print_plans(tasks, costs, settings, as_json)
+                outlook = _outlook(connection, tasks, settings, limits)
+            _print_plans(tasks, outlook, as_json)
             return
         wanted = _longest_first(engine, wanted)
         tasks, url = [task for task, _ in wanted], database_url(settings)
@@ -288,6 +333,8 @@ def layer_build(
                 choice,
                 force,
                 task.plan.selection,
+                settings.lease_s,
+                limits=limits,
             )
             for task, choice in wanted
         ]

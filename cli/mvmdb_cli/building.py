@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -19,7 +20,7 @@ from mvmdb.pipeline.distribute import (
     workers_of,
 )
 from mvmdb.pipeline.plan import LayerTask
-from mvmdb_cli.output import progress, talk
+from mvmdb_cli.output import progress, staged_progress, talk
 
 OnNews = Callable[[LayerProgress | LayerDone], None]
 
@@ -29,20 +30,21 @@ def run_orders(
     tasks: Sequence[LayerTask],
     *,
     workers: int,
-    scheduler: str | None,
+    scheduler: str | None = None,
     quiet: bool,
 ) -> list[BuildResult]:
     """Build layers and show how far they are; return what became of them, by name.
 
-    Without a scheduler a single layer is built in this process, and several by a Dask scheduler of this
-    command's own where the package is installed, else by a pool of processes.
+    Without a scheduler a single layer is built in this process, with as many threads, and several by a Dask
+    scheduler of this command's own where the package is installed, else by a pool of processes.
     """
     n_workers = min(workers, len(orders))
     if scheduler is not None and orders:
         results = _distribute(orders, tasks, scheduler, quiet=quiet)
     elif len(orders) == 1:
-        with progress("drizzle", len(tasks[0].plan.inputs), quiet=quiet) as advance:
-            results = [carry_out(orders[0], advance)]
+        with staged_progress(quiet=quiet) as told:
+            order = replace(orders[0], n_threads=workers)
+            results = [carry_out(order, lambda done, total: told("drizzle", done / total))]
     elif n_workers > 1 and has_dask():
         results = _distribute(orders, tasks, n_workers, quiet=quiet)
     else:
@@ -84,10 +86,10 @@ def _view(tasks: Sequence[LayerTask], *, quiet: bool) -> Iterator[OnNews]:
             else:
                 plan = tasks[news.index].plan
                 if news.index not in lines:
-                    lines[news.index] = bars.add_task("", total=len(plan.inputs))
+                    lines[news.index] = bars.add_task("", total=None)
                 number = workers.get(news.worker) or workers.setdefault(news.worker, next(numbers))
                 words = f"  worker {number}: {plan.skycell} {plan.layer}"
-                bars.update(lines[news.index], completed=news.n_drizzled, description=words)
+                bars.update(lines[news.index], completed=news.n_done, total=news.n_steps, description=words)
             done = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
             bars.update(
                 whole, description=f"layers: {', '.join(filter(None, [done, f'{len(lines)} running']))}"

@@ -9,12 +9,14 @@ import typer
 from sqlalchemy.engine import make_url
 
 from mvmdb import cluster
-from mvmdb.catalog.engine import connect
+from mvmdb.catalog.engine import connect, transaction
+from mvmdb.catalog.rights import create_roles, list_roles
 from mvmdb.catalog.schema import is_current
 from mvmdb.errors import InputError
 from mvmdb.pipeline.database import database_url, open_catalog
 from mvmdb.settings import Settings, load_settings
-from mvmdb_cli.output import Json, print_facts, print_json
+from mvmdb_cli.output import Json, print_facts, print_json, print_rows
+from mvmdb_cli.session import opened
 
 app = typer.Typer(no_args_is_help=True, help="The database: the private cluster, or MVMDB_DATABASE_URL.")
 
@@ -80,6 +82,21 @@ def upgrade_schema(as_json: Json = False) -> None:
     """
     open_catalog(load_settings()).dispose()
     status(as_json)
+
+
+@app.command()
+def roles(as_json: Json = False) -> None:
+    """Create the roles mvm_reader, mvm_ingest, mvm_builder and mvm_admin, and grant each its rights.
+
+    Run it once, as the owner of the database, with the right to create roles. Upgrades renew the rights.
+    Then make people members of them: `grant mvm_reader to astronomer`.
+
+    Example: `mvmdb db roles`
+    """
+    with opened() as (_, engine), transaction(engine) as connection:
+        create_roles(connection)
+    headings = {"role": "role", "includes": "includes", "meaning": "its members", "writes": "writes"}
+    print_rows(list_roles(), headings, as_json=as_json)
 
 
 @app.command()

@@ -15,9 +15,10 @@ from mvmdb.catalog.history import (
     list_product_revisions,
     list_products_at,
 )
+from mvmdb.catalog.leases import release_build
 from mvmdb.errors import InputError
 from mvmdb.names import ProductName, SkycellName, parse_observation_id
-from mvmdb_cli.output import Form, Format, Json, print_rows
+from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows
 from mvmdb_cli.session import asking
 
 build_app = typer.Typer(no_args_is_help=True, help="Builds, whatever became of them.")
@@ -53,6 +54,8 @@ _BUILD_COLUMNS = {
     "outcome": "outcome",
     "revision": "revision",
     "host": "host",
+    "process_id": "process",
+    "heartbeat_age_s:.0f": "silent/s",
     "build_id": "build",
     "error": "error",
 }
@@ -133,6 +136,25 @@ def build_list(
             skycell=str(SkycellName.parse(skycell)) if skycell else None,
         )
     print_rows(rows, _BUILD_COLUMNS, form=form, as_json=as_json)
+
+
+@build_app.command("release")
+def build_release(
+    build_id: Annotated[str, typer.Argument(metavar="BUILD", help="As `mvmdb build list` shows it.")],
+    as_json: Json = False,
+) -> None:
+    """End the lease of a running build that is known to be dead, so that its layer can be built at once.
+
+    Should it live after all, it can publish nothing any more.
+
+    Example: `mvmdb build release 6f0c1d7e-7f0e-4f0e-9d44-0c7f4f0b5d0a`
+    """
+    with asking() as connection:
+        released = release_build(connection, build_id)
+    if as_json:
+        print_json(released)
+    else:
+        print_facts(vars(released))
 
 
 def _version(text: str) -> tuple[str, str]:

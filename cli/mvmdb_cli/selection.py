@@ -297,9 +297,9 @@ def selection_remove(
 
     Example: `mvmdb selection remove early`
     """
-    with opened() as (_, engine):
+    with opened() as (settings, engine):
         removed: RemovedSelection = discard_selection(
-            engine, parse_selection(name), force=force, dry_run=dry_run
+            engine, parse_selection(name), force=force, dry_run=dry_run, lease_s=settings.lease_s
         )
     if as_json:
         print_json(removed)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.selections import require_selection
-from mvmdb.catalog.staleness import (
-    LayerStatusRow,
-    list_layer_statuses,
-    list_product_files,
-    list_skycell_statuses,
-)
+from mvmdb.catalog.staleness import LayerStatusRow, list_product_files, list_skycell_statuses
 from mvmdb.names import LayerName, SkycellName, parse_selection
-from mvmdb.pipeline.staleness import LayerExplanation, check_products, explain_layer
+from mvmdb.pipeline.forecast import bytes_in_words, forecast_in_words
+from mvmdb.pipeline.staleness import (
+    LayerExplanation,
+    PricedSkycell,
+    PricedStatus,
+    check_products,
+    explain_layer,
+    price_layers,
+    price_skycells,
+)
 from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress
 from mvmdb_cli.selection import Selection
 from mvmdb_cli.session import asking, opened
@@ -28,6 +33,7 @@ _SKYCELL_COLUMNS = {
     "n_current": "current",
     "reasons": "reasons",
 }
+_COST_COLUMNS = {"build_s:.3g": "to build/s", "build_bytes:,d": "to write/bytes"}
 _LAYER_COLUMNS = {
     "layer": "layer",
     "selection": "selection",
@@ -35,6 +41,7 @@ _LAYER_COLUMNS = {
     "reasons": "reasons",
     "since": "since",
     "n_exposures": "exposures",
+    **_COST_COLUMNS,
     "product": "product",
 }
 _CHANGE_COLUMNS = {
@@ -58,6 +65,9 @@ def status(
         str | None,
         typer.Option(help="With SKYCELL: only this selection, and also what it lacks."),
     ] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Also what building all that is missing or stale would take.")
+    ] = False,
     as_json: Json = False,
     form: Form = Format.TABLE,
 ) -> None:
@@ -67,6 +77,8 @@ def status(
 
     A product is stale when a build with its own parameter set and overrides would make other pixels, or
     when its file is lost or damaged.
+
+    Of the layers of one skycell it also tells what building would take; of all skycells with --cost.
 
     Example: `mvmdb status p1889x07y19`
     """
@@ -81,13 +93,29 @@ def status(
                 check_products(engine, names, thorough=True, on_product=advance)
         with transaction(engine) as connection:
             if names:
-                if selection:
-                    require_selection(connection, parse_selection(selection))
-                rows = list_layer_statuses(connection, names[0], selection and parse_selection(selection))
+                chosen = selection and parse_selection(selection)
+                if chosen:
+                    require_selection(connection, chosen)
+                rows = price_layers(connection, names[0], chosen)
                 print_rows(rows, _LAYER_COLUMNS, form=form, as_json=as_json)
+                _print_total(rows, quiet=as_json or form is not Format.TABLE)
+            elif cost:
+                cells = price_skycells(connection)
+                print_rows(cells, {**_SKYCELL_COLUMNS, **_COST_COLUMNS}, form=form, as_json=as_json)
+                _print_total(cells, quiet=as_json or form is not Format.TABLE)
             else:
-                cells = list_skycell_statuses(connection)
-                print_rows(cells, _SKYCELL_COLUMNS, form=form, as_json=as_json)
+                print_rows(list_skycell_statuses(connection), _SKYCELL_COLUMNS, form=form, as_json=as_json)
+
+
+def _print_total(rows: Sequence[PricedStatus | PricedSkycell], *, quiet: bool) -> None:
+    """Tell what building everything would take, where there is something to build."""
+    if quiet or not any(row.build_s for row in rows):
+        return
+    seconds, n_bytes = sum(row.build_s or 0 for row in rows), sum(row.build_bytes or 0 for row in rows)
+    typer.echo(
+        f"to build all of it: {seconds:,.3g} s, one after the other on one thread;"
+        f" {bytes_in_words(n_bytes)} written"
+    )
 
 
 def layer_explain(
@@ -116,6 +144,7 @@ def layer_explain(
             "product": explanation.product,
             "reasons": ", ".join(explanation.reasons),
             "cost": _cost(explanation),
+            "forecast": explanation.forecast and forecast_in_words(explanation.forecast),
         }
     )
     if explanation.changes:

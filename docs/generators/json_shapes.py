@@ -13,22 +13,29 @@ from mvmdb.catalog.exposures import ExposureRow, FailureRow, RevisionRow
 from mvmdb.catalog.footprints import OverlapRow
 from mvmdb.catalog.history import BuildRow, ContributionRow, ProductRevisionRow
 from mvmdb.catalog.layers import DeepLayerRow, LayerRow, SkycellRow
+from mvmdb.catalog.leases import ReleasedLease
 from mvmdb.catalog.parameters import LayerParameterRow, ParameterRuleRow, ParameterSetRow
 from mvmdb.catalog.positions import CoverageRow, DepthRow, PositionDepthRow, SkycellHit
 from mvmdb.catalog.products import ProductRow, ProvenanceRow
 from mvmdb.catalog.publication import LinkRow
+from mvmdb.catalog.retention import PinRow, PrunableRow, RetentionRuleRow
+from mvmdb.catalog.rights import RoleRow
 from mvmdb.catalog.selections import SelectionCostRow, SelectionExclusionRow, SelectionRow
 from mvmdb.catalog.staleness import LayerStatusRow, SkycellStatusRow
 from mvmdb.catalog.withdrawals import WithdrawalReport, WithdrawalRow
 from mvmdb.cluster import ClusterStatus
 from mvmdb.pipeline.build import BuildResult
+from mvmdb.pipeline.difference import ProductDifference
 from mvmdb.pipeline.ingest import IngestResult
 from mvmdb.pipeline.maps import DepthFile, FilterCount, MocFile, SkycellMap, SkyMap
 from mvmdb.pipeline.pixel import ProductPixel
 from mvmdb.pipeline.preview import PictureFile
+from mvmdb.pipeline.rebuild import RebuildReport
+from mvmdb.pipeline.retention import PruneReport
 from mvmdb.pipeline.selections import RemovedSelection, SelectionReport, SelectionShown, StoredEpoch
-from mvmdb.pipeline.staleness import LayerExplanation
-from mvmdb.records import DrizzleParameters, ExcludedExposure, LayerInput
+from mvmdb.pipeline.staleness import LayerExplanation, PricedSkycell, PricedStatus
+from mvmdb.pipeline.verify import VerifyReport
+from mvmdb.records import DrizzleParameters, ExcludedExposure, Forecast, LayerInput
 from mvmdb.sky.grid import PixelBox
 from mvmdb_cli.footprint import FootprintReport
 
@@ -151,6 +158,10 @@ class PlannedLayer:
     """Rows of the arrays, at the scale of the layer."""
     output_gb: float
     """Size of SCI, WHT and CTX, 10^9 bytes."""
+    forecast: Forecast | None
+    """What a build would take on this machine; null where no exposure is left."""
+    refused: str | None
+    """Why a build would be refused: what it takes, the limit, what raises it; null where it would not."""
     n_inputs: int
     """Number of chips."""
     excluded: list[ExcludedExposure]
@@ -215,6 +226,10 @@ OUTPUTS = (
     Output("pixel", list[ProductPixel]),
     Output("status", list[SkycellStatusRow], "without SKYCELL"),
     Output("status", list[LayerStatusRow], "with SKYCELL"),
+    Output("verify", VerifyReport),
+    Output("catalog rebuild", RebuildReport),
+    Output("status", list[PricedSkycell], "without SKYCELL, with --cost"),
+    Output("status", list[PricedStatus], "with SKYCELL"),
     Output("preview", list[PictureFile]),
     Output("demo", DemoShown),
     Output("db start", PrivateDatabase),
@@ -223,6 +238,7 @@ OUTPUTS = (
     Output("db status", OwnDatabase, "with MVMDB_DATABASE_URL"),
     Output("db upgrade", PrivateDatabase, "with the private cluster"),
     Output("db upgrade", OwnDatabase, "with MVMDB_DATABASE_URL"),
+    Output("db roles", list[RoleRow]),
     Output("db url", DatabaseAddress),
     Output("layer list", list[LayerRow], "with SKYCELL"),
     Output("layer list", list[SkycellRow], "without"),
@@ -258,7 +274,14 @@ OUTPUTS = (
     Output("product list", list[ProductRow]),
     Output("product list", list[ProductRevisionRow], "with --at"),
     Output("product history", list[ProductRevisionRow]),
+    Output("product diff", ProductDifference),
+    Output("product prune", PruneReport),
+    Output("product pin", PinRow),
+    Output("product unpin", PinRow),
+    Output("retention list", list[RetentionRuleRow]),
+    Output("retention set", RetentionRuleRow),
     Output("build list", list[BuildRow]),
+    Output("build release", ReleasedLease),
     Output("product show", ProductShown),
     Output("product links", list[LinkRow]),
 )
@@ -280,12 +303,17 @@ COLUMNS_OF: dict[type, tuple[str, ...]] = {
     LayerRow: ("layer_depth", "product"),
     LayerExplanation: ("layer_status",),
     LayerStatusRow: ("layer_status",),
+    PricedStatus: ("layer_status",),
     LayerParameterRow: ("parameter_rule",),
     ParameterRuleRow: ("parameter_rule",),
     ParameterSetRow: ("parameter_set",),
     ProductRevisionRow: ("product_history",),
+    PinRow: ("product",),
+    PrunableRow: ("prunable_product",),
     ProductRow: ("current_product",),
     ProvenanceRow: ("product_provenance",),
+    RetentionRuleRow: ("retention_rule",),
+    ReleasedLease: ("build",),
     RevisionRow: ("exposure",),
     SelectionExclusionRow: ("selection_exclusion",),
     SelectionRow: ("selection",),

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -98,6 +98,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Forget the publisher and the pass bands."""
-    op.drop_table("filter_band", schema="mvm")
-    op.drop_table("publisher", schema="mvm")
+    op.execute("drop table mvm.filter_band, mvm.publisher cascade")
     op.drop_index("product_history_idx", "product", schema="mvm")

@@ -3,20 +3,20 @@
 A product's rows are written before its file is renamed into place, but stay ``staged``: no view shows
 them. After the rename one transaction makes them current. Whatever instant a builder dies at, the next
 one finds either a staged row and its file in place (finished) or not (removed); nothing half done shows.
+What writes here runs in transactions that hold the lease of the layer (``mvmdb.catalog.leases.fenced``).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from mvmdb.catalog.engine import catalog_errors
-from mvmdb.catalog.models import build, product, product_input
+from mvmdb.catalog.leases import Lease
+from mvmdb.catalog.models import build, lease, product, product_input
 from mvmdb.errors import ConflictError
 from mvmdb.records import FootprintStatistics, LayerImage, LayerPlan, PublishedFile
 
@@ -35,22 +35,6 @@ class UnfinishedBuild:
     """The file it was about to put in place, if it came that far."""
 
 
-@contextmanager
-def layer_lock(engine: Engine, skycell: str, layer: str, selection: str) -> Iterator[bool]:
-    """Hold the one lock of a layer as long as this connection lives; give False when another holds it.
-
-    The lock is a session lock: it vanishes with its process, so a running build without a lock is dead.
-    """
-    key = func.hashtextextended(f"mvm.layer {skycell} {layer} {selection}", 0)
-    with catalog_errors(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        held = bool(connection.execute(select(func.pg_try_advisory_lock(key))).scalar())
-        try:
-            yield held
-        finally:
-            if held:
-                connection.execute(select(func.pg_advisory_unlock(key)))
-
-
 def begin_build(
     connection: Connection,
     plan: LayerPlan,
@@ -60,11 +44,13 @@ def begin_build(
     versions: Mapping[str, str],
     directory: str,
 ) -> int:
-    """Record that a build runs; return the revision its product will have."""
+    """Record that a build runs under the lease of its layer; return the revision its product will have."""
+    layer = _layer_values(plan)
+    token = select(lease.c.token).where(*(lease.c[name] == value for name, value in layer.items()))
     connection.execute(
         insert(build).values(
             build_id=build_id,
-            **_layer_values(plan),
+            **layer,
             recipe_sha256=plan.recipe_sha256(),
             recipe=plan.recipe(),
             parameter_set=plan.parameter_set,
@@ -73,6 +59,7 @@ def begin_build(
             directory=directory,
             host=host,
             process_id=os.getpid(),
+            lease_token=token.scalar_subquery(),
             outcome="running",
         )
     )
@@ -104,16 +91,7 @@ def stage_product(
     file: PublishedFile,
     revision: int,
 ) -> None:
-    """Write the rows of a product that is about to be put in place; they stay invisible.
-
-    Raises
-    ------
-    ConflictError
-        The build lost its lock with its connection, and another process has declared it dead.
-    """
-    outcome = select(build.c.outcome).where(build.c.build_id == build_id).with_for_update()
-    if connection.execute(outcome).scalar_one() != "running":
-        raise ConflictError(f"build {build_id} is no longer running: it was taken for dead", {})
+    """Write the rows of a product that is about to be put in place; they stay invisible."""
     values = _product_values(plan, image, file)
     row = insert(product).values(build_id=build_id, revision=revision, state="staged", **values)
     product_id = connection.execute(row.returning(product.c.product_id)).scalar_one()
@@ -157,12 +135,12 @@ def publish_product(connection: Connection, build_id: str) -> None:
     Raises
     ------
     ConflictError
-        Nothing is staged: another process has taken the build for dead.
+        Nothing is staged.
     """
     staged = select(product).where(product.c.build_id == build_id, product.c.state == "staged")
     row = connection.execute(staged).one_or_none()
     if row is None:
-        raise ConflictError(f"build {build_id} has nothing to publish: it was taken for dead", {})
+        raise ConflictError(f"build {build_id} has nothing to publish", {})
     former = update(product).where(
         product.c.skycell == row.skycell,
         product.c.layer == row.layer,
@@ -186,26 +164,25 @@ def retire_product(connection: Connection, skycell: str, layer: str, selection: 
     connection.execute(current.values(state="retired", retired_at=func.clock_timestamp()))
 
 
-def list_replaced_files(connection: Connection, skycell: str, layer: str, selection: str) -> list[str]:
-    """Return files of former products that lie where no present one does (drz against drc, or retired)."""
-    query = text(
-        "select distinct s.file_path from mvm.product as s"
-        " where s.skycell = :skycell and s.layer = :layer and s.selection = :selection"
-        " and s.state in ('superseded', 'retired') and not exists ("
-        " select from mvm.product as c where c.skycell = s.skycell and c.layer = s.layer"
-        " and c.selection = s.selection and c.state in ('staged', 'current') and c.file_path = s.file_path)"
-    )
-    values = {"skycell": skycell, "layer": layer, "selection": selection}
-    return list(connection.execute(query, values).scalars())
+def list_dead(connection: Connection) -> list[UnfinishedBuild]:
+    """Return builds recorded as running whose lease is gone or has run out, with what they staged."""
+    dead = "not exists (select from mvm.lease as l where l.token = b.lease_token"
+    return _list_running(connection, f"{dead} and l.expires_at > clock_timestamp())")
 
 
-def list_running(connection: Connection) -> list[UnfinishedBuild]:
-    """Return builds recorded as running, with what they staged; the caller tells the living by their lock."""
+def list_predecessors(connection: Connection, held: Lease) -> list[UnfinishedBuild]:
+    """Return builds of a layer that are recorded as running, and began before this lease was taken."""
+    earlier = "coalesce(b.lease_token, 0) < :token"
+    layer = "b.skycell = :skycell and b.layer = :layer and b.selection = :selection"
+    return _list_running(connection, f"{earlier} and {layer}", **vars(held))
+
+
+def _list_running(connection: Connection, condition: str, **values: Any) -> list[UnfinishedBuild]:
     query = text(
         "select b.build_id, b.skycell, b.layer, b.selection, b.directory,"
         " p.file_path, p.file_sha256, p.file_size_bytes"
         " from mvm.build as b left join mvm.product as p on p.build_id = b.build_id"
-        " where b.outcome = 'running' order by b.started_at"
+        f" where b.outcome = 'running' and {condition} order by b.started_at"
     )
     return [
         UnfinishedBuild(
@@ -216,14 +193,8 @@ def list_running(connection: Connection) -> list[UnfinishedBuild]:
             row.directory,
             PublishedFile(row.file_path, row.file_sha256, row.file_size_bytes) if row.file_path else None,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query, values)
     ]
-
-
-def is_running(connection: Connection, build_id: str) -> bool:
-    """Return whether a build is still recorded as running."""
-    query = select(build.c.outcome == "running").where(build.c.build_id == build_id)
-    return bool(connection.execute(query).scalar())
 
 
 def abandon_build(connection: Connection, build_id: str) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from mvmdb.errors import CatalogError, CatalogUnreachableError, SettingsError
+from mvmdb.catalog.rights import OWNER, role_needed
+from mvmdb.errors import CatalogError, CatalogUnreachableError, RightsError, SettingsError
 
 
 def connect(url: str) -> Engine:
@@ -67,6 +68,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     ------
     CatalogUnreachableError
         The server cannot be reached.
+    RightsError
+        The user may not do this; it says which role may.
     CatalogError
         The server refused a statement; the driver's error is the cause.
     """
@@ -85,9 +88,20 @@ def catalog_errors() -> Iterator[None]:
             raise CatalogUnreachableError(_first_line(error), hint=hint) from error
         raise CatalogError(_first_line(error)) from error
     except DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise _rights_error(_first_line(error)) from error
         raise CatalogError(_first_line(error)) from error
     except psycopg.Error as error:  # COPY goes past SQLAlchemy
         raise CatalogError(str(error).strip().splitlines()[0]) from error
+
+
+def _rights_error(message: str) -> RightsError:
+    role = role_needed(message)
+    if role == OWNER:
+        return RightsError(message, role, hint="let the owner of the database do it")
+    return RightsError(
+        message, role, hint=f"the owner of the database grants it: grant {role} to <your user>"
+    )
 
 
 def _is_connection_lost(error: BaseException | None) -> bool:

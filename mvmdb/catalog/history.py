@@ -39,6 +39,10 @@ class ProductRevisionRow:
     file_path: str
     file_sha256: str
     file_size_bytes: int
+    file_state: str
+    file_state_since: datetime | None
+    pinned_by: str | None
+    pinned_at: datetime | None
     parameter_set: str
     recipe_sha256: str
     host: str
@@ -87,6 +91,8 @@ class BuildRow:
     recipe_sha256: str
     product: str | None
     revision: int | None
+    heartbeat_age_s: float | None
+    lease_remaining_s: float | None
 
 
 _HISTORY = view("product_history", ProductRevisionRow, "product_id")

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from mvmdb.catalog.engine import catalog_errors, transaction
 from mvmdb.catalog.models import (
+    OTHER_SCHEMAS,
     SCHEMA,
     layer_scale,
     projection_cell,
@@ -24,6 +25,7 @@ from mvmdb.catalog.models import (
     tessellation,
 )
 from mvmdb.catalog.models import engine as engine_row
+from mvmdb.catalog.rights import grant_rights, has_roles, may_change
 from mvmdb.catalog.sqlfiles import SqlFile, packaged_directory, sql_files
 from mvmdb.catalog.types import SKY_SRID, SPHERE_RADIUS_M
 from mvmdb.errors import CatalogError, FrozenTessellationError, SchemaVersionError
@@ -41,8 +43,6 @@ from mvmdb.sky.tessellation import (
 
 EXTENSIONS = ("postgis", "btree_gist", "citext")
 FIRST_RING_SRID = 990000
-OTHER_SCHEMAS = ("ivoa",)
-"""Schemas whose names standards prescribe; they hold views and functions, tables all stand in ``mvm``."""
 UPGRADE_LOCK = 0x6D766D
 """Key of the advisory lock that lets one upgrade run at a time."""
 
@@ -112,6 +112,8 @@ def upgrade(engine: Engine) -> None:
         _register_engine(connection)
         _create_objects(connection)
         _begin_history(connection)
+        if has_roles(connection):
+            grant_rights(connection)
 
 
 def _create_extensions(engine: Engine) -> None:
@@ -219,10 +221,13 @@ def _register_tessellation(connection: Connection) -> None:
 
 
 def _register_engine(connection: Connection) -> None:
-    """Put this version's engine in force; one that already is so stays as it is, with its date."""
+    """Put this version's engine in force; one that already is so stays as it is, with its date.
+
+    Who may only ask leaves the one in force as it is.
+    """
     present = connection.execute(select(engine_row.c.engine, engine_row.c.default_parameters)).one_or_none()
     values = {"engine": ENGINE, "default_parameters": asdict(DrizzleParameters())}
-    if present is not None and dict(present._mapping) == values:
+    if present is not None and (dict(present._mapping) == values or not may_change(connection, "engine")):
         return
     row = insert_or(engine_row).values(**values)
     connection.execute(

@@ -15,7 +15,7 @@ from mvmdb.names import LayerName, SkycellName
 from mvmdb.records import LayerPlan, PublishedFile
 
 Status = Literal["missing", "stale", "current"]
-FileState = Literal["in_place", "lost", "damaged"]
+FileState = Literal["in_place", "lost", "damaged", "pruned"]
 
 
 @dataclass(frozen=True)

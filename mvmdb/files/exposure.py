@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureFileError, NameFormatError, WcsError
 from mvmdb.files.checks import Keywords, Scalar, image_shape
+from mvmdb.files.chip_images import DqImage, ScienceImage, constant_image
 from mvmdb.files.exclusion import CALIBRATED_FILE_TYPES, find_findings, is_serious
 from mvmdb.files.instruments import (
     chip_bunit,
@@ -22,14 +22,13 @@ from mvmdb.files.instruments import (
     photflam_per_electron,
     positive_or_none,
 )
+from mvmdb.files.mapped import map_fits
 from mvmdb.files.opening import FitsContent, HeaderDataUnit, read_fits
-from mvmdb.files.wcs import TABLE_NAMES, linear_scale_arcsec, read_pixel_to_sky
+from mvmdb.files.wcs import TABLE_NAMES, linear_scale_arcsec, pixel_to_sky, read_distortion
 from mvmdb.names import parse_rootname
 from mvmdb.records import ChipFacts, ExposureFacts
+from mvmdb.sky.distortion import ChipDistortion
 from mvmdb.sky.footprint import PixelToSky, SkyRing, outline, ring_area_sr
-
-WFPC2_EDGE_BIT = 2**16
-"""DQ bit of the pyramid's shadow; beyond the 16 bits of HST, so that no choice of good bits ignores it."""
 
 _WFPC2_EDGE_PIX = 60
 _FIRST_MJD, _LAST_MJD = 47_000.0, 80_000.0
@@ -59,20 +58,20 @@ _ANY_FILE_TYPE = re.compile(r"[a-z0-9]{1,16}")
 
 @dataclass(frozen=True, eq=False)
 class ChipPixels:
-    """The pixels of one chip and what is needed to place them on the sky."""
+    """The pixels of one chip, to be read by rows and columns, and what places them on the sky."""
 
-    science: NDArray[np.float32]
-    """``(ny, nx)``, native byte order, in the unit of BUNIT."""
-    dq: NDArray[np.int32]
+    science: ScienceImage
+    """``(ny, nx)``, in the unit of BUNIT."""
+    dq: DqImage
     """``(ny, nx)``, data quality bits; zero where the file has none."""
     header: dict[str, Scalar]
     """Scalar keywords of PRIMARY and the SCI extension, the latter first; cards that break the standard
     are left out."""
     pixel_to_sky: PixelToSky
     """Through the full distortion."""
-    file_sha256: str
-    """Of the file as it was when these pixels were read; compare with what the catalogue knows."""
-    error: NDArray[np.float32] | None = None
+    distortion: ChipDistortion
+    """The same mapping as numbers."""
+    error: ScienceImage | None = None
     """``(ny, nx)``, standard deviation of ``science`` in the same unit; None where it was not asked for."""
 
 
@@ -127,49 +126,70 @@ def read_exposure(path: str | os.PathLike[str]) -> ExposureFacts:
     )
 
 
-def read_chip(path: str | os.PathLike[str], hdu_index: int, *, with_error: bool = False) -> ChipPixels:
-    """Return the pixels of one SCI extension, with its data quality and its mapping to the sky.
+@dataclass(frozen=True, eq=False)
+class OpenExposure:
+    """An exposure whose pixels are read as they are touched."""
+
+    path: str
+    content: FitsContent
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file as it is; compare with what the catalogue knows."""
+        return self.content.sha256
+
+    def chip(self, hdu_index: int, *, with_error: bool = False) -> ChipPixels:
+        """Return the pixels of one SCI extension, with its data quality and its mapping to the sky.
+
+        Parameters
+        ----------
+        hdu_index
+            0-based position of the SCI extension, as in :class:`ChipFacts`.
+        with_error
+            Give the ERR extension too.
+
+        Raises
+        ------
+        ExposureFileError
+            That HDU is no SCI extension, or its errors are wanted and absent.
+        HeaderError
+            SCI, DQ or ERR is no image, or they differ in shape or unit.
+        WcsError
+            The WCS keywords give no usable mapping to the sky.
+        """
+        content = self.content
+        unit = next((unit for unit in _sci_units(content) if unit.keywords.hdu_index == hdu_index), None)
+        if unit is None:
+            raise ExposureFileError(self.path, f"HDU {hdu_index} is no SCI extension")
+        science = ScienceImage(unit.image())
+        distortion = read_distortion(unit.keywords, content.find)
+        return ChipPixels(
+            science=science,
+            dq=_find_dq(content, unit, science.shape),
+            header=dict(unit.keywords.over(content.primary).values),
+            pixel_to_sky=pixel_to_sky(distortion),
+            distortion=distortion,
+            error=_find_error(content, unit, science.shape) if with_error else None,
+        )
+
+
+def open_exposure(path: str | os.PathLike[str]) -> OpenExposure:
+    """Map an exposure to memory.
 
     Parameters
     ----------
     path
         FITS file of ACS, WFC3 or WFPC2, plain or gzip.
-    hdu_index
-        0-based position of the SCI extension, as in :class:`ChipFacts`.
-    with_error
-        Read the ERR extension too.
 
     Raises
     ------
     ExposureFileError
-        The file cannot be read as FITS, that HDU is no SCI extension, or its errors are wanted and absent.
+        The file cannot be read as FITS.
     HeaderError
-        SCI, DQ or ERR is no image, or they differ in shape or unit.
-    WcsError
-        The WCS keywords give no usable mapping to the sky.
+        A keyword that tells the size of the data is missing or impossible.
     """
     name = os.fspath(path)
-    wanted = ("DQ", "ERR") if with_error else ("DQ",)
-    content = read_fits(
-        name, lambda k: k.hdu_index == hdu_index or k.extension[0] in wanted or _is_lookup_table(k)
-    )
-    unit = next((unit for unit in _sci_units(content) if unit.keywords.hdu_index == hdu_index), None)
-    if unit is None:
-        raise ExposureFileError(name, f"HDU {hdu_index} is no SCI extension")
-    science = _float32_image(unit)
-    return ChipPixels(
-        science=science,
-        dq=_read_dq(content, unit, science.shape),
-        header=dict(unit.keywords.over(content.primary).values),
-        pixel_to_sky=read_pixel_to_sky(unit.keywords, content.find),
-        file_sha256=content.sha256,
-        error=_read_error(content, unit, science.shape) if with_error else None,
-    )
-
-
-def _float32_image(unit: HeaderDataUnit) -> NDArray[np.float32]:
-    with np.errstate(over="ignore", invalid="ignore"):  # a pixel beyond float32 becomes infinite
-        return unit.image().astype(np.float32, copy=False)
+    return OpenExposure(name, map_fits(name))
 
 
 def _is_lookup_table(keywords: Keywords) -> bool:
@@ -232,9 +252,9 @@ def _footprint(
     content: FitsContent, sci: Keywords, n_x_pix: int, n_y_pix: int, linear_arcsec: float
 ) -> SkyRing:
     """Return the outline of a chip, if its area agrees with the CD matrix."""
-    pixel_to_sky = read_pixel_to_sky(sci, content.find)
+    to_sky = pixel_to_sky(read_distortion(sci, content.find))
     try:
-        ring = outline(pixel_to_sky, n_x_pix, n_y_pix)
+        ring = outline(to_sky, n_x_pix, n_y_pix)
     except ValueError as error:
         raise sci.for_wcs().fault("CD1_1", f"with the distortion: {error}") from error
     mean_arcsec = np.sqrt(ring_area_sr(ring) / (n_x_pix * n_y_pix)) * _ARCSEC_PER_RAD
@@ -258,25 +278,24 @@ def _require_dq(content: FitsContent, sci: Keywords) -> None:
         raise unit.keywords.fault("NAXIS1", shapes)
 
 
-def _read_dq(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...]) -> NDArray[np.int32]:
+def _find_dq(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...]) -> DqImage:
     """Return the DQ array that belongs to a SCI extension."""
     unit = content.find("DQ", sci.keywords.extension[1])
     if unit is None:
-        return _missing_dq(content.primary, shape)
+        is_wfpc2 = content.primary.text("INSTRUME").upper() == "WFPC2"
+        return DqImage(constant_image(0, shape, np.int32), _WFPC2_EDGE_PIX if is_wfpc2 else 0)
     if unit.keywords.integer("NAXIS", 0, 7) == 0:  # HST writes a constant array as its value alone
-        return np.full(
-            shape, unit.keywords.integer("PIXVALUE", -(2**15), 2**16, default=0) & 0xFFFF, np.int32
-        )
+        value = unit.keywords.integer("PIXVALUE", -(2**15), 2**16, default=0) & 0xFFFF
+        return DqImage(constant_image(value, shape, np.int32))
     dq = unit.image()
-    if dq.shape != shape or dq.dtype.kind not in "iu":
+    if dq.shape != shape or not dq.is_integer:
         raise unit.keywords.fault(
-            "NAXIS1", f"DQ is {dq.dtype} of shape {dq.shape}, not integers like SCI {shape}"
+            "NAXIS1", f"DQ is {dq.stored.dtype.name} of shape {dq.shape}, not integers like SCI {shape}"
         )
-    # the highest of 16 bits may be stored as a sign
-    return dq.astype(np.int32) & (0xFFFF if dq.dtype == np.int16 else -1)
+    return DqImage(dq)
 
 
-def _read_error(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _find_error(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...]) -> ScienceImage:
     """Return the ERR array that belongs to a SCI extension, in the same unit."""
     version = sci.keywords.extension[1]
     unit = content.find("ERR", version)
@@ -287,8 +306,9 @@ def _read_error(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...
             hint="build the layer without errors (--set error=false), or leave out this exposure",
         )
     if unit.keywords.integer("NAXIS", 0, 7) == 0:  # as with DQ
-        return np.full(shape, unit.keywords.number("PIXVALUE", 0, _LARGEST_ERROR), np.float32)
-    error = _float32_image(unit)
+        value = unit.keywords.number("PIXVALUE", 0, _LARGEST_ERROR)
+        return ScienceImage(constant_image(value, shape, np.float32))
+    error = ScienceImage(unit.image())
     if error.shape != shape:
         raise unit.keywords.fault("NAXIS1", f"ERR has shape {error.shape}, SCI {shape}")
     science_bunit = sci.keywords.text("BUNIT", default="")
@@ -296,15 +316,6 @@ def _read_error(content: FitsContent, sci: HeaderDataUnit, shape: tuple[int, ...
     if bunit.upper() != science_bunit.upper():
         raise unit.keywords.fault("BUNIT", f"of ERR is {bunit!r}, of SCI {science_bunit!r}")
     return error
-
-
-def _missing_dq(primary: Keywords, shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Return the DQ array of an exposure without one: only the shadowed edge of WFPC2 is known."""
-    dq = np.zeros(shape, np.int32)
-    if primary.text("INSTRUME").upper() == "WFPC2":
-        dq[:_WFPC2_EDGE_PIX] = WFPC2_EDGE_BIT
-        dq[:, :_WFPC2_EDGE_PIX] = WFPC2_EDGE_BIT
-    return dq
 
 
 def _file_type(path: str, primary: Keywords) -> str:

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 
 from mvmdb.errors import StorageError
-from mvmdb.files.storage import Storage, storage_errors, storage_of
+from mvmdb.files.storage import ObjectStorage, storage_errors, storage_of
 
 _CHUNK_BYTES = 2**22
 _PART = ".part"
@@ -58,7 +58,7 @@ def _touch(path: Path) -> None:
     os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
-def _download(storage: Storage, location: str, path: Path, size_bytes: int) -> None:
+def _download(storage: ObjectStorage, location: str, path: Path, size_bytes: int) -> None:
     temporary = path.with_name(f"{path.name}.{uuid.uuid4()}{_PART}")
     with storage_errors(location):
         path.parent.mkdir(parents=True, exist_ok=True)

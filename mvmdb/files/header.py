@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from mvmdb.files.checks import Scalar
 from mvmdb.files.drizzle_cards import MOST_CHIPS, drizzle_cards
 from mvmdb.files.hdrtab import ChipHeader, kept_keywords
 from mvmdb.files.header_rules import blended_cards, rule_lines
+from mvmdb.files.rows import rows_card
 from mvmdb.records import (
     ExcludedExposure,
     FootprintStatistics,
@@ -52,6 +54,9 @@ class BuildStamp:
     """ISO 8601; without an offset it is taken as UTC."""
     versions: Mapping[str, str]
     """Version by package name; names at least ``mvmdb``."""
+    host: str = ""
+    """Name of the machine."""
+    process_id: int = 0
 
     def __post_init__(self) -> None:
         if str(uuid.UUID(self.build_id)) != self.build_id or "mvmdb" not in self.versions:
@@ -95,7 +100,7 @@ def primary_header(
         *_statistics_cards(plan, image.statistics),
         *_footprint_cards(image.footprints),
         *_preparation_cards(image.preparation),
-        *_recipe_cards(plan, stamp),
+        *_recipe_cards(plan, image, stamp),
     ]
     names = {card.keyword for card in made}
     blended = blended_cards("PRIMARY", plan.inputs, chip_headers)
@@ -215,7 +220,7 @@ def _preparation_cards(preparation: Preparation) -> list[HeaderCard]:
     ]
 
 
-def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
+def _recipe_cards(plan: LayerPlan, image: LayerImage, stamp: BuildStamp) -> list[HeaderCard]:
     how = plan.parameters
     return [
         HeaderCard("DRZKERN", how.kernel, "drizzle: kernel"),
@@ -236,11 +241,20 @@ def _recipe_cards(plan: LayerPlan, stamp: BuildStamp) -> list[HeaderCard]:
         HeaderCard("MVMRECIP", plan.recipe_sha256()[:16], "recipe: start of its SHA-256", _RECIPE),
         HeaderCard("MVMREV", stamp.revision, "revision of the product"),
         HeaderCard("MVMVER", stamp.versions["mvmdb"], "version of mvmdb"),
+        rows_card(
+            plan,
+            image,
+            stamp.versions,
+            created_utc=stamp.created_utc,
+            host=stamp.host,
+            process_id=stamp.process_id,
+        ),
     ]
 
 
 def _exclusion_lines(excluded: Sequence[ExcludedExposure]) -> list[str]:
-    lines = [f"  {item.exposure} {item.code}: {item.detail}" for item in excluded]
+    # What people write as a reason may hold more than the printable ASCII of FITS.
+    lines = [re.sub(r"[^ -~]", "?", f"  {item.exposure} {item.code}: {item.detail}") for item in excluded]
     return ["Exposures that reach the SkyCell and were left out:", *lines] if lines else []
 
 

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from astropy.io import fits
@@ -37,6 +38,9 @@ _READ_ERRORS = (OSError, EOFError, IsalError)
 _CARD_ERRORS = (fits.VerifyError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 _COMMENTARY = ("", "COMMENT", "HISTORY", "CONTINUE", "END")
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+
+Slices = slice | tuple[slice, slice]
+"""Some rows, or some rows and columns."""
 _PRINTABLE = bytes(byte if 32 <= byte <= 126 else ord("?") for byte in range(256))
 
 
@@ -45,10 +49,10 @@ class HeaderDataUnit:
     """One HDU: its keywords, and its data where they were asked for."""
 
     keywords: Keywords
-    data: bytes | None
+    data: bytes | memoryview | None
 
-    def image(self) -> NDArray[np.generic]:
-        """Return the values of an image, shape ``(ny, nx)``, native byte order, scaled by BSCALE and BZERO.
+    def image(self) -> StoredImage:
+        """Return the image, to be read by rows and columns.
 
         Raises
         ------
@@ -57,16 +61,48 @@ class HeaderDataUnit:
         """
         if self.data is None:
             raise ValueError(f"the data of HDU {self.keywords.hdu_index} were not asked for")
-        shape = image_shape(self.keywords)
         stored = np.frombuffer(self.data, dtype=_DTYPES[self.keywords.integer("BITPIX", -64, 64)])
-        values = stored.reshape(shape).astype(stored.dtype.newbyteorder("="))
-        factor = self.keywords.number("BSCALE", -_LARGEST_SCALING, _LARGEST_SCALING, default=1.0)
-        offset = self.keywords.number("BZERO", -_LARGEST_SCALING, _LARGEST_SCALING, default=0.0)
-        if (factor, offset) == (1.0, 0.0):
+        return StoredImage(
+            stored.reshape(image_shape(self.keywords)),
+            self.keywords.number("BSCALE", -_LARGEST_SCALING, _LARGEST_SCALING, default=1.0),
+            self.keywords.number("BZERO", -_LARGEST_SCALING, _LARGEST_SCALING, default=0.0),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class StoredImage:
+    """An image as it stands in a file; what is sliced out of it are its values."""
+
+    stored: NDArray[np.generic]
+    """``(ny, nx)``, in the byte order of FITS."""
+    factor: float = 1.0
+    """BSCALE."""
+    offset: float = 0.0
+    """BZERO."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(ny, nx)``."""
+        return self.stored.shape
+
+    def is_plain(self, dtype: str) -> bool:
+        """Whether the image is stored as numbers of this type, unscaled."""
+        return self.stored.dtype == dtype and (self.factor, self.offset) == (1.0, 0.0)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the values are integers."""
+        return self.stored.dtype.kind in "iu" and self.factor == 1.0 and self.offset.is_integer()
+
+    def __getitem__(self, slices: Slices) -> NDArray[np.generic]:
+        """Return values in native byte order, scaled by BSCALE and BZERO, always a new array."""
+        stored = self.stored[slices]
+        values = stored.astype(stored.dtype.newbyteorder("="))
+        if (self.factor, self.offset) == (1.0, 0.0):
             return values
-        if values.dtype.kind in "iu" and factor == 1.0 and offset.is_integer():  # the FITS way to be unsigned
-            return values.astype(np.int64) + int(offset)
-        return values * factor + offset
+        if self.is_integer:  # the FITS way to be unsigned
+            return values.astype(np.int64) + int(self.offset)
+        return values * self.factor + self.offset
 
 
 @dataclass(frozen=True)
@@ -107,13 +143,26 @@ def read_fits(path: str, wanted: Callable[[Keywords], bool]) -> FitsContent:
     HeaderError
         A keyword that tells the size of the data is missing or impossible.
     """
-    with _open_file(path) as file:
-        stream = _HashedStream(path, file)
-        units = tuple(_header_data_units(stream, wanted))
+    with open_file(path) as file:
+        stream = HashedStream(path, file)
+        units = tuple(header_data_units(stream, wanted))
         return FitsContent(units, stream.digest.hexdigest(), stream.size_bytes)
 
 
-class _HashedStream:
+class ByteStream(Protocol):
+    """Bytes of a file in order, counted as they pass."""
+
+    path: str
+    size_bytes: int
+
+    def take(self, n_bytes: int) -> bytes | memoryview:
+        """Return the next bytes; fewer than asked for at the end of the file."""
+
+    def skip(self, n_bytes: int) -> int:
+        """Pass over the next bytes; return how many there were."""
+
+
+class HashedStream:
     """Bytes of a file in order, counted and hashed as they pass."""
 
     def __init__(self, path: str, file: io.BufferedIOBase) -> None:
@@ -148,7 +197,7 @@ class _HashedStream:
 
 
 @contextmanager
-def _open_file(path: str) -> Iterator[io.BufferedIOBase]:
+def open_file(path: str) -> Iterator[io.BufferedIOBase]:
     """Open a regular file, through gzip where its first bytes say so."""
     try:
         path.encode()
@@ -180,7 +229,7 @@ def _is_gzip(path: str, file: io.BufferedReader[io.FileIO]) -> bool:
         raise ExposureFileError(path, f"cannot be read: {error}") from error
 
 
-def _header_data_units(stream: _HashedStream, wanted: Callable[[Keywords], bool]) -> Iterator[HeaderDataUnit]:
+def header_data_units(stream: ByteStream, wanted: Callable[[Keywords], bool]) -> Iterator[HeaderDataUnit]:
     """Yield the HDUs of a file in order."""
     n_header_bytes = 0
     for hdu_index in range(_MAX_HDUS + 1):
@@ -205,11 +254,11 @@ def _header_data_units(stream: _HashedStream, wanted: Callable[[Keywords], bool]
         yield HeaderDataUnit(keywords, data if data is None else data[:size_bytes])
 
 
-def _header_bytes(stream: _HashedStream, hdu_index: int) -> bytes | None:
+def _header_bytes(stream: ByteStream, hdu_index: int) -> bytes | None:
     """Return the next header up to its END card, or None at the end of the file."""
     header = b""
     for _ in range(_MAX_HEADER_BLOCKS):
-        block = stream.take(_BLOCK_BYTES)
+        block = bytes(stream.take(_BLOCK_BYTES))
         if not block and not header and hdu_index:
             return None
         if not header:

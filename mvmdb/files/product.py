@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from mvmdb.errors import EmptyLayerError, GridMismatchError, NameFormatError, ProductFileError
-from mvmdb.files.cards import make_header
+from mvmdb.errors import NameFormatError, ProductFileError
 from mvmdb.files.checks import Scalar
 from mvmdb.files.checksum import checksum_problems
-from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
-from mvmdb.files.hdrtab import ChipHeader, read_hdrtab, write_hdrtab
-from mvmdb.files.header import BuildStamp, primary_header
+from mvmdb.files.hdrtab import read_hdrtab
+from mvmdb.files.header import BuildStamp
+from mvmdb.files.revisions import sync_directory
 from mvmdb.names import ProductName
-from mvmdb.records import LayerImage, LayerPlan, PublishedFile
+from mvmdb.records import PublishedFile
 
 __all__ = [
     "BuildStamp",
@@ -31,11 +27,13 @@ __all__ = [
     "ProductHeader",
     "StagedProduct",
     "discard",
+    "file_errors",
     "find_leftovers",
+    "image_arrays",
     "publish",
     "read_product",
     "read_product_header",
-    "stage_product",
+    "temporary_path",
     "verify_product",
 ]
 
@@ -89,68 +87,30 @@ class Product:
     """None where the product has no ERR."""
 
 
-def stage_product(
-    directory: Path,
-    plan: LayerPlan,
-    image: LayerImage,
-    chip_headers: Sequence[ChipHeader],
-    stamp: BuildStamp,
-) -> StagedProduct:
-    """Write a product file under a temporary name in its final directory, and sync it to disk.
-
-    Parameters
-    ----------
-    directory
-        Where the product will be published; made if it does not exist.
-    plan, image
-        What was to be built, and the arrays. Writable arrays are swapped to the byte order of FITS in
-        place, piece by piece, and are as before on return: no other thread may read them meanwhile.
-        Arrays that are read-only or of another type are copied instead.
-    chip_headers
-        Header of each input of the plan, in its order.
-    stamp
-        The build; equal arguments give equal bytes.
-
-    Raises
-    ------
-    GridMismatchError
-        The arrays do not have the shape that the plan says.
-    EmptyLayerError
-        The plan has no input.
-    TooLargeError
-        The headers have more keywords than a FITS table has columns.
-    ProductFileError
-        The disk is full or the directory cannot be written; nothing is left behind.
-    """
-    _check_shapes(plan, image)
-    if [chip.context_index for chip in plan.inputs] != list(range(len(chip_headers))):
-        raise ValueError("one chip header for each input is needed, in the order of the context bits")
-    final_path = directory / str(plan.product_name)
-    temporary_path = directory / f".{final_path.name}.{stamp.build_id}{_PART}"
-    extensions = _extensions(plan, image, chip_headers, stamp)
-    with _file_errors(temporary_path, "cannot be written", "free disk space or choose another directory"):
-        directory.mkdir(parents=True, exist_ok=True)
-        sha256, size_bytes = _write_synced(extensions, temporary_path)
-    return StagedProduct(temporary_path, final_path, sha256, size_bytes)
+def temporary_path(final_path: Path, build_id: str) -> Path:
+    """Return where a build writes a product before it is published."""
+    return final_path.with_name(f".{final_path.name}.{build_id}{_PART}")
 
 
 def publish(staged: StagedProduct) -> PublishedFile:
-    """Give a staged file its final name, in one step that survives a power cut; replaces a former product.
+    """Give a staged file its final name, in one step that survives a power cut.
+
+    A former product that bore this name must have been kept under another.
 
     Raises
     ------
     ProductFileError
         The file cannot be renamed; it keeps its temporary name.
     """
-    with _file_errors(staged.final_path, "cannot be published", "see that the directory is writable"):
+    with file_errors(staged.final_path, "cannot be published", "see that the directory is writable"):
         staged.temporary_path.replace(staged.final_path)
-        _sync_directory(staged.final_path.parent)
+        sync_directory(staged.final_path.parent)
     return PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
 
 
 def discard(staged: StagedProduct) -> None:
     """Remove a staged file that will not be published; silent where it is gone."""
-    with _file_errors(staged.temporary_path, "cannot be removed", "remove it by hand"):
+    with file_errors(staged.temporary_path, "cannot be removed", "remove it by hand"):
         staged.temporary_path.unlink(missing_ok=True)
 
 
@@ -204,6 +164,19 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
         yield hdus["SCI"].data
 
 
+@contextmanager
+def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
+    """Give SCI, WHT and, if there is one, ERR of a product by name, mapped from the file.
+
+    Raises
+    ------
+    ProductFileError
+        The file cannot be read, or lacks an extension of a product.
+    """
+    with open_product(path) as hdus:
+        yield {name: hdus[name].data for name in ("SCI", "WHT", "ERR") if name in hdus}
+
+
 def verify_product(path: Path) -> list[str]:
     """Return what is wrong with a product file, by its structure and its own checksums; empty when sound."""
     try:
@@ -218,91 +191,6 @@ def verify_product(path: Path) -> list[str]:
     return [*warned, *problems]
 
 
-def _check_shapes(plan: LayerPlan, image: LayerImage) -> None:
-    if not plan.inputs:
-        raise EmptyLayerError(f"{plan.product_name} has no inputs")
-    shape = plan.grid.shape
-    expected = {"science": shape, "weight": shape, "context": (plan.n_context_planes, *shape)}
-    if image.error is not None:
-        expected["error"] = shape
-    for name, wanted in expected.items():
-        found = getattr(image, name).shape
-        if found != wanted:
-            raise GridMismatchError(f"{plan.product_name}: {name} array is {found}, the plan says {wanted}")
-
-
-def _extensions(
-    plan: LayerPlan, image: LayerImage, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
-) -> fits.HDUList:
-    science = np.ascontiguousarray(image.science, dtype=np.float32)
-    weight = np.ascontiguousarray(image.weight, dtype=np.float32)
-    planes = np.ascontiguousarray(image.context, dtype=np.int32)
-    context = planes[0] if len(planes) == 1 else planes
-    cards = science_cards(plan, image, chip_headers)
-    hdus = fits.HDUList(
-        [
-            fits.PrimaryHDU(header=primary_header(plan, image, chip_headers, stamp, cards)),
-            fits.ImageHDU(science, make_header(cards)),
-            fits.ImageHDU(weight, weight_header(plan)),
-            *_error_extensions(plan, image),
-            fits.ImageHDU(context, context_header(plan)),
-            write_hdrtab(plan.inputs, image, chip_headers),
-        ]
-    )
-    for hdu in hdus:
-        # The comment is the time of the build, not of this moment, so that equal builds give equal files.
-        hdu.add_checksum(when=stamp.date)
-    return hdus
-
-
-def _error_extensions(plan: LayerPlan, image: LayerImage) -> list[fits.ImageHDU]:
-    if image.error is None:
-        return []
-    return [fits.ImageHDU(np.ascontiguousarray(image.error, dtype=np.float32), error_header(plan))]
-
-
-class _HashingStream:
-    """A file that can only be written, once, and knows the hash of what went through it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.name = file.name
-        self.sha256 = hashlib.sha256()
-        self.size_bytes = 0
-        self._file = file
-
-    def write(self, block: bytes | memoryview) -> int:
-        octets = np.frombuffer(block, dtype=np.uint8).data
-        self.sha256.update(octets)
-        self.size_bytes += octets.nbytes
-        return self._file.write(octets)
-
-    def tell(self) -> int:
-        return self.size_bytes
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _write_synced(extensions: fits.HDUList, path: Path) -> tuple[str, int]:
-    """Write a new file; return its hash and size. Whatever interrupts it, no part of the file stays."""
-    with path.open("xb") as file, ExitStack() as undo:
-        undo.callback(path.unlink, missing_ok=True)
-        stream = _HashingStream(file)
-        extensions.writeto(stream, output_verify="exception")
-        stream.flush()
-        os.fsync(file.fileno())
-        undo.pop_all()
-    return stream.sha256.hexdigest(), stream.size_bytes
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _is_staged(name: str) -> bool:
     """Whether a file name is ``.<product>.<build id>.part``."""
     product, _, _ = name.removeprefix(".").removesuffix(_PART).rpartition(".")
@@ -314,7 +202,8 @@ def _is_staged(name: str) -> bool:
 
 
 @contextmanager
-def _file_errors(path: Path, what: str, hint: str) -> Iterator[None]:
+def file_errors(path: Path, what: str, hint: str) -> Iterator[None]:
+    """Turn what the operating system says of a file into a ProductFileError."""
     try:
         yield
     except OSError as error:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mvmdb.errors import HeaderError
 from mvmdb.files.checks import MAX_IMAGE_SIDE_PIX, Keywords
 from mvmdb.files.opening import HeaderDataUnit
+from mvmdb.sky.distortion import ChipDistortion, LookupTable, Pair, SipPolynomials
 from mvmdb.sky.footprint import PixelToSky
 from mvmdb.sky.sphere import Floats, wrap_ra_deg
 
@@ -43,17 +44,16 @@ class _TableKind:
     type_keyword: str
     record: str
     extension: str
-    attribute: str
 
 
 _TABLE_KINDS = (
-    _TableKind("CPDIS", "DP", "WCSDVARR", "cpdis"),
-    _TableKind("D2IMDIS", "D2IM", "D2IMARR", "det2im"),
+    _TableKind("CPDIS", "DP", "WCSDVARR"),
+    _TableKind("D2IMDIS", "D2IM", "D2IMARR"),
 )
 
 
-def read_pixel_to_sky(keywords: Keywords, find_table: FindTable) -> PixelToSky:
-    """Return the mapping of a chip through its full distortion.
+def read_distortion(keywords: Keywords, find_table: FindTable) -> ChipDistortion:
+    """Return the mapping of a chip as numbers, each of them checked.
 
     Parameters
     ----------
@@ -61,11 +61,6 @@ def read_pixel_to_sky(keywords: Keywords, find_table: FindTable) -> PixelToSky:
         Header of the SCI extension alone.
     find_table
         Finds the lookup tables among the extensions of the same file, data included.
-
-    Returns
-    -------
-    PixelToSky
-        From 0-based pixel arrays of any one shape to right ascension in [0, 360) and declination, degrees.
 
     Raises
     ------
@@ -75,20 +70,49 @@ def read_pixel_to_sky(keywords: Keywords, find_table: FindTable) -> PixelToSky:
     """
     checked = keywords.for_wcs()
     _require_tan(checked)
+    crpix = checked.number("CRPIX1", -1e5, 1e5), checked.number("CRPIX2", -1e5, 1e5)
+    crval_deg = checked.number("CRVAL1", -360, 360), checked.number("CRVAL2", -90, 90)
+    cd_deg = _read_cd_deg(checked)
+    # the default of the standard for a zenithal projection
+    lonpole_deg = checked.number("LONPOLE", -360, 360, default=180.0 if crval_deg[1] < 90 else 0.0)
+    sip = _read_sip(checked, crpix)
+    npol, d2im = (
+        (_read_table(checked, kind, 1, find_table), _read_table(checked, kind, 2, find_table))
+        for kind in _TABLE_KINDS
+    )
+    return ChipDistortion(crpix, crval_deg, cd_deg, lonpole_deg, sip, npol, d2im)
+
+
+def pixel_to_sky(distortion: ChipDistortion) -> PixelToSky:
+    """Return the mapping of a chip through its full distortion, as astropy evaluates it.
+
+    Returns
+    -------
+    PixelToSky
+        From 0-based pixel arrays of any one shape to right ascension in [0, 360) and declination, degrees.
+    """
     wcs = WCS(naxis=2)
     # without the suffix -SIP, which announces header cards: here the polynomials go in as an attribute
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.crpix = [checked.number(f"CRPIX{i}", -1e5, 1e5) for i in (1, 2)]
-    wcs.wcs.crval = [checked.number("CRVAL1", -360, 360), checked.number("CRVAL2", -90, 90)]
-    wcs.wcs.cd = _read_cd_deg(checked)
-    if checked.value("LONPOLE") is not None:
-        wcs.wcs.lonpole = checked.number("LONPOLE", -360, 360)
-    wcs.sip = _read_sip(checked)
-    for kind in _TABLE_KINDS:
-        for axis in (1, 2):
-            setattr(wcs, f"{kind.attribute}{axis}", _read_table(checked, kind, axis, find_table))
+    wcs.wcs.crpix, wcs.wcs.crval, wcs.wcs.cd = distortion.crpix, distortion.crval_deg, distortion.cd_deg
+    wcs.wcs.lonpole = distortion.lonpole_deg
+    if distortion.sip is not None:
+        wcs.sip = Sip(distortion.sip.a, distortion.sip.b, None, None, distortion.sip.crpix)
+    wcs.cpdis1, wcs.cpdis2 = map(_astropy_table, distortion.npol)
+    wcs.det2im1, wcs.det2im2 = map(_astropy_table, distortion.d2im)
     wcs.wcs.set()
-    return _pixel_to_sky(wcs)
+
+    def to_sky(x_pix: Floats, y_pix: Floats) -> tuple[Floats, Floats]:
+        ra_deg, dec_deg = wcs.all_pix2world(x_pix, y_pix, 0)
+        return wrap_ra_deg(ra_deg), dec_deg
+
+    return to_sky
+
+
+def _astropy_table(table: LookupTable | None) -> DistortionLookupTable | None:
+    if table is None:
+        return None
+    return DistortionLookupTable(table.shifts_pix, table.crpix, table.crval, table.cdelt)
 
 
 def linear_scale_arcsec(keywords: Keywords) -> float:
@@ -101,14 +125,6 @@ def linear_scale_arcsec(keywords: Keywords) -> float:
     """
     cd_deg = _read_cd_deg(keywords.for_wcs())
     return 3600 * math.sqrt(abs(float(np.linalg.det(cd_deg))))
-
-
-def _pixel_to_sky(wcs: WCS) -> PixelToSky:
-    def pixel_to_sky(x_pix: Floats, y_pix: Floats) -> tuple[Floats, Floats]:
-        ra_deg, dec_deg = wcs.all_pix2world(x_pix, y_pix, 0)
-        return wrap_ra_deg(ra_deg), dec_deg
-
-    return pixel_to_sky
 
 
 def _require_tan(keywords: Keywords) -> None:
@@ -145,14 +161,13 @@ def _read_cd_deg(keywords: Keywords) -> Floats:
     return cd_deg
 
 
-def _read_sip(keywords: Keywords) -> Sip | None:
+def _read_sip(keywords: Keywords, crpix: Pair) -> SipPolynomials | None:
     """Return the SIP polynomials, or None where the header has none."""
     if "A_ORDER" not in keywords.values and "B_ORDER" not in keywords.values:
         return None
     for name in ("AP", "BP"):
         keywords.integer(f"{name}_ORDER", 0, _HIGHEST_SIP_ORDER, default=0)
-    crpix = [keywords.number(f"CRPIX{i}", -1e5, 1e5) for i in (1, 2)]
-    return Sip(_read_polynomial(keywords, "A"), _read_polynomial(keywords, "B"), None, None, crpix)
+    return SipPolynomials(_read_polynomial(keywords, "A"), _read_polynomial(keywords, "B"), crpix)
 
 
 def _read_polynomial(keywords: Keywords, name: str) -> Floats:
@@ -165,9 +180,7 @@ def _read_polynomial(keywords: Keywords, name: str) -> Floats:
     return coefficients
 
 
-def _read_table(
-    keywords: Keywords, kind: _TableKind, axis: int, find_table: FindTable
-) -> DistortionLookupTable | None:
+def _read_table(keywords: Keywords, kind: _TableKind, axis: int, find_table: FindTable) -> LookupTable | None:
     """Return the lookup table of one axis, or None where the header names none."""
     type_keyword, record = f"{kind.type_keyword}{axis}", f"{kind.record}{axis}"
     distortion = keywords.text(type_keyword, default="")
@@ -184,21 +197,27 @@ def _read_table(
     return _lookup_table(table.keywords.for_wcs(), _table_shifts_pix(table))
 
 
-def _lookup_table(keywords: Keywords, shifts_pix: NDArray[np.float32]) -> DistortionLookupTable:
+def _lookup_table(keywords: Keywords, shifts_pix: NDArray[np.float32]) -> LookupTable:
     """Return the table with its place on the chip, as its own header gives it."""
-    return DistortionLookupTable(
+    return LookupTable(
         shifts_pix,
-        tuple(keywords.number(f"CRPIX{i}", -1e5, 1e5, default=0.0) for i in (1, 2)),
-        tuple(keywords.number(f"CRVAL{i}", -1e5, 1e5, default=0.0) for i in (1, 2)),
-        tuple(keywords.number(f"CDELT{i}", 1e-2, MAX_IMAGE_SIDE_PIX, default=1.0) for i in (1, 2)),
+        crpix=_read_pair(keywords, "CRPIX", -1e5, 1e5, 0.0),
+        crval=_read_pair(keywords, "CRVAL", -1e5, 1e5, 0.0),
+        cdelt=_read_pair(keywords, "CDELT", 1e-2, MAX_IMAGE_SIDE_PIX, 1.0),
     )
+
+
+def _read_pair(keywords: Keywords, name: str, least: float, greatest: float, default: float) -> Pair:
+    """Return the values of a keyword of both axes."""
+    first, second = (keywords.number(f"{name}{i}", least, greatest, default=default) for i in (1, 2))
+    return first, second
 
 
 def _table_shifts_pix(table: HeaderDataUnit) -> NDArray[np.float32]:
     """Return the values of a lookup table."""
     checked = table.keywords.for_wcs()
     try:
-        shifts_pix = table.image()
+        shifts_pix = table.image()[:]
     except HeaderError as error:
         raise checked.fault(error.keyword or "NAXIS", "the lookup table is no image") from error
     if not np.all(np.abs(shifts_pix) <= _LARGEST_SHIFT_PIX):

@@ -16,7 +16,7 @@ from mvmdb.errors import ContextOverflowError, GridMismatchError
 from mvmdb.mosaic.blocks import row_blocks
 
 PLANE_BITS = 32
-_BYTE_BITS = (np.arange(256)[:, None] >> np.arange(8)) & 1
+BYTE_BITS = (np.arange(256)[:, None] >> np.arange(8)) & 1
 """``(256, 8)``: the bits of every byte, lowest first."""
 
 
@@ -42,7 +42,7 @@ def set_bit(context: NDArray[np.int32], index: int, contributed: NDArray[np.bool
     ContextOverflowError
         The planes have no bit for this input.
     """
-    _require_bits(context, index + 1)
+    require_bits(context, index + 1)
     plane = context[index // PLANE_BITS].view(np.uint32)
     plane |= contributed.astype(np.uint32) << np.uint32(index % PLANE_BITS)
 
@@ -87,17 +87,22 @@ def exposure_time(context: NDArray[np.int32], exptimes_s: ArrayLike) -> NDArray[
     -----
     Eight inputs at a time, by a table of the 256 sums they can have. Summed in float64.
     """
-    times_s = np.asarray(exptimes_s, dtype=np.float64)
-    _require_bits(context, times_s.size)
-    padded_s = np.zeros((-(-times_s.size // 8), 8))
-    padded_s.ravel()[: times_s.size] = times_s
-    tables_s = padded_s @ _BYTE_BITS.T
+    require_bits(context, np.size(exptimes_s))
+    tables_s = byte_times_s(exptimes_s, len(context))
     total_s = np.empty(context.shape[1:], dtype=np.float32)
     for rows in row_blocks(len(total_s), prod(total_s.shape[1:])):
         total_s[rows] = sum(
             table_s.take(_context_byte(context[:, rows], group)) for group, table_s in enumerate(tables_s)
         )
     return total_s
+
+
+def byte_times_s(exptimes_s: ArrayLike, n_planes: int) -> NDArray[np.float64]:
+    """Return ``(4 n_planes, 256)``: the exposure time of the inputs in each value of each byte, seconds."""
+    times_s = np.asarray(exptimes_s, dtype=np.float64)
+    padded_s = np.zeros((4 * n_planes, 8))
+    padded_s.ravel()[: times_s.size] = times_s
+    return padded_s @ BYTE_BITS.T
 
 
 def count_pixels(context: NDArray[np.int32], n_inputs: int) -> NDArray[np.int64]:
@@ -108,12 +113,12 @@ def count_pixels(context: NDArray[np.int32], n_inputs: int) -> NDArray[np.int64]
     ContextOverflowError
         There are more inputs than bits.
     """
-    _require_bits(context, n_inputs)
+    require_bits(context, n_inputs)
     counts = np.zeros((-(-n_inputs // 8), 8), dtype=np.int64)
     for rows in row_blocks(*context.shape[1:]):
         for group in range(len(counts)):
             byte = _context_byte(context[:, rows], group)
-            counts[group] += np.bincount(byte.ravel(), minlength=256) @ _BYTE_BITS
+            counts[group] += np.bincount(byte.ravel(), minlength=256) @ BYTE_BITS
     return counts.ravel()[:n_inputs]
 
 
@@ -143,7 +148,14 @@ def _context_byte(context: NDArray[np.int32], group: int) -> NDArray[np.uint8]:
     return (plane >> np.uint32(8 * (group % 4))).astype(np.uint8)
 
 
-def _require_bits(context: NDArray[np.int32], n_inputs: int) -> None:
+def require_bits(context: NDArray[np.int32], n_inputs: int) -> None:
+    """Refuse more inputs than the planes have bits.
+
+    Raises
+    ------
+    ContextOverflowError
+        The planes are too few.
+    """
     if n_inputs > PLANE_BITS * len(context):
         raise ContextOverflowError(
             f"{n_inputs} inputs need {n_context_planes(n_inputs)} context planes; there are {len(context)}"

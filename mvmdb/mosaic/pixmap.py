@@ -28,6 +28,7 @@ NODE_STEPS_PIX = (16, 8, 4)
 _CHECK_FRACTIONS = (0.25, 0.5, 0.75)
 _CHECK_MARGIN = 1.25
 _MAX_CHECK_LINES = 16
+_BORDER_PIX = 1e-3
 _CELL_ENDS = (slice(None, -1), slice(1, None))
 
 
@@ -103,23 +104,50 @@ def compute_pixmap(
     return Pixmap(_evaluate_part(mapping, wanted), wanted, 0.0, 1)
 
 
-def find_reaching_part(
-    mapping: PixelMapping, shape: tuple[int, int], output_shape: tuple[int, int]
-) -> PixelBox | None:
-    """Return the box of the input frame outside which no pixel reaches the output frame.
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """Where the pixels of an input frame fall, roughly: enough to tell which of them can reach a box."""
 
-    Parameters
-    ----------
-    mapping
-        Input to output positions.
-    shape, output_shape
-        ``(ny, nx)`` of the input and the output frame.
+    nodes: _Nodes
+    margin_pix: float
+    """How far a pixel may reach beyond the corners of its cell, output pixels."""
 
-    Returns
-    -------
-    PixelBox or None
-        None when nothing reaches the output frame, also when the mapping is undefined on all of the
-        input (a chip on the far side of the sky).
+    def part(self, box: PixelBox, within: PixelBox | None = None) -> PixelBox | None:
+        """Return the box of the input frame outside which no pixel reaches a box of the output frame.
+
+        None when nothing reaches it. With ``within``, only that box of the input frame is looked at.
+
+        Notes
+        -----
+        A cell of nodes counts when the box around its corners, widened by two input pixels and by the bend
+        of the mapping between nodes, meets the output box.
+        """
+        x, y = self.nodes.x, self.nodes.y
+        reached = _cells_reaching(self, box)
+        if within is not None:
+            reached &= ((x[1:] >= within.x0) & (x[:-1] < within.x1))[None, :]
+            reached &= ((y[1:] >= within.y0) & (y[:-1] < within.y1))[:, None]
+        if not reached.any():
+            return None
+        columns, rows = np.flatnonzero(reached.any(axis=0)), np.flatnonzero(reached.any(axis=1))
+        found = PixelBox(
+            int(x[columns[0]]), int(y[rows[0]]), int(x[columns[-1] + 1]) + 1, int(y[rows[-1] + 1]) + 1
+        )
+        return found if within is None else found.intersection(within)
+
+    def box_of(self, part: PixelBox) -> PixelBox:
+        """Return a box of the output frame that holds a part of the input frame."""
+        columns, rows = _around(self.nodes.x, part.x0, part.x1), _around(self.nodes.y, part.y0, part.y1)
+        positions = self.nodes.positions[rows, columns]
+        low, high = positions.min(axis=(0, 1)), positions.max(axis=(0, 1))
+        (x0, y0), (x1, y1) = np.floor(low - self.margin_pix), np.ceil(high + self.margin_pix) + 1
+        return PixelBox(int(x0), int(y0), int(x1), int(y1))
+
+
+def find_reach(mapping: PixelMapping, shape: tuple[int, int]) -> Reach | None:
+    """Return where the pixels of an input frame ``shape`` fall.
+
+    None when the mapping is undefined on all of the input (a chip on the far side of the sky).
 
     Raises
     ------
@@ -128,9 +156,7 @@ def find_reaching_part(
 
     Notes
     -----
-    From nodes 64 pixels apart or closer, at least five along each side. A cell counts when the box
-    around its corners, widened by two input pixels and by the bend of the mapping between nodes,
-    meets the output frame.
+    From nodes 64 pixels apart or closer, at least five along each side.
     """
     y, x = (
         np.union1d(_node_pixels(0, n_pix, TABLE_STEP_PIX), np.linspace(0, n_pix - 1, 5).astype(np.int64))
@@ -140,24 +166,42 @@ def find_reaching_part(
     if np.isnan(positions).all():
         return None
     nodes = _Nodes(x, y, _require_finite(positions))
-    reached = _cells_reaching(nodes, output_shape)
-    if not reached.any():
-        return None
-    columns, rows = np.flatnonzero(reached.any(axis=0)), np.flatnonzero(reached.any(axis=1))
-    return PixelBox(
-        int(x[columns[0]]), int(y[rows[0]]), int(x[columns[-1] + 1]) + 1, int(y[rows[-1] + 1]) + 1
+    margin_pix = 2 * largest_step_pix(nodes.positions, nodes.x, nodes.y) + _largest_bend_pix(nodes)
+    return Reach(nodes, margin_pix)
+
+
+def sticks_out(mapping: PixelMapping, shape: tuple[int, int], inner: PixelBox, outer: PixelBox) -> bool:
+    """Tell whether an input frame may give light to what an output box has more than another within it.
+
+    Only its outline is looked at, exact to a thousandth of a pixel; closer cases count as sticking out.
+    """
+    n_y, n_x = shape
+    across, along = np.arange(n_x + 1) - 0.5, np.arange(n_y + 1) - 0.5
+    x = np.concatenate([across, across, np.full(n_y + 1, -0.5), np.full(n_y + 1, n_x - 0.5)])
+    y = np.concatenate([np.full(n_x + 1, -0.5), np.full(n_x + 1, n_y - 0.5), along, along])
+    x_out, y_out = mapping(x, y)
+    return bool(
+        (outer.x0 < inner.x0 and np.min(x_out) < inner.x0 - 0.5 + _BORDER_PIX)
+        or (outer.y0 < inner.y0 and np.min(y_out) < inner.y0 - 0.5 + _BORDER_PIX)
+        or (outer.x1 > inner.x1 and np.max(x_out) > inner.x1 - 0.5 - _BORDER_PIX)
+        or (outer.y1 > inner.y1 and np.max(y_out) > inner.y1 - 0.5 - _BORDER_PIX)
     )
 
 
-def _cells_reaching(nodes: _Nodes, output_shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return, per cell of the nodes, whether it may reach the output frame."""
+def _around(nodes: Pixels, start: int, stop: int) -> slice:
+    """Return the nodes from the last one not after the first pixel to the first one not before the last."""
+    first = int(np.searchsorted(nodes, start, side="right")) - 1
+    return slice(first, int(np.searchsorted(nodes, stop - 1)) + 1)
+
+
+def _cells_reaching(reach: Reach, box: PixelBox) -> NDArray[np.bool_]:
+    """Return, per cell of the nodes, whether it may reach the box."""
     corners = np.stack(
-        [nodes.positions[rows, columns] for rows in _CELL_ENDS for columns in _CELL_ENDS], axis=0
+        [reach.nodes.positions[rows, columns] for rows in _CELL_ENDS for columns in _CELL_ENDS], axis=0
     )
-    margin = 2 * largest_step_pix(nodes.positions, nodes.x, nodes.y) + _largest_bend_pix(nodes)
-    low, high = corners.min(axis=0) - margin, corners.max(axis=0) + margin
-    last = np.array([output_shape[1] - 0.5, output_shape[0] - 0.5])
-    meets: NDArray[np.bool_] = ((high >= -0.5) & (low <= last)).all(axis=-1)
+    low, high = corners.min(axis=0) - reach.margin_pix, corners.max(axis=0) + reach.margin_pix
+    first, last = np.array([box.x0, box.y0]) - 0.5, np.array([box.x1, box.y1]) - 0.5
+    meets: NDArray[np.bool_] = ((high >= first) & (low <= last)).all(axis=-1)
     return meets
 
 

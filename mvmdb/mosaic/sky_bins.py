@@ -8,8 +8,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.engine import EngineInput, Float32s
-from mvmdb.mosaic.pixmap import PixelMapping, compute_pixmap, find_reaching_part
+from mvmdb.mosaic.inputs import EngineInput, Float32s
+from mvmdb.mosaic.pixmap import PixelMapping, compute_pixmap, find_reach
 from mvmdb.sky.grid import PixelBox
 
 Floats = NDArray[np.float64]
@@ -45,15 +45,15 @@ def bin_side_pix(scale_arcsec: float) -> int:
     return max(1, round(BIN_ARCSEC / scale_arcsec))
 
 
-def measure_sky_bins(item: EngineInput, shape: tuple[int, int], *, bin_pix: int) -> SkyBins:
+def measure_sky_bins(item: EngineInput, box: PixelBox, *, bin_pix: int) -> SkyBins:
     """Return the surface brightness of a chip in the bins of a layer.
 
     Parameters
     ----------
     item
         The chip. Pixels with weight 0 or without a finite rate do not count.
-    shape
-        ``(ny, nx)`` of the layer.
+    box
+        The layer, on the grid to which the mapping leads; bins are cut from the origin of that grid.
     bin_pix
         Side of a bin, layer pixels.
 
@@ -75,19 +75,21 @@ def measure_sky_bins(item: EngineInput, shape: tuple[int, int], *, bin_pix: int)
     Sources are the same in every exposure, so that they need not be masked. Some 100 pixels per bin are
     used, spread evenly: every second of WFC3/IR in both directions, every sixth of WFC3/UVIS.
     """
-    part = find_reaching_part(item.mapping, item.rate.shape, shape)
+    reach = find_reach(item.mapping, item.shape)
+    part = None if reach is None else reach.part(box)
     samples_per_pix = item.area_ratio * bin_pix**2
     step = max(1, int(sqrt(samples_per_pix / _SAMPLES_PER_BIN)))
     if part is None or min(part.shape) < 2 * step:
         return _collect(np.empty(0, np.int64), np.empty(0, np.float32), item.area_ratio, 1.0)
-    bins = _bin_numbers(item.mapping, part, step, shape, bin_pix)
-    rate, weight = (image[part.slices][::step, ::step] for image in (item.rate, item.weight))
+    bins = _bin_numbers(item.mapping, part, step, box, bin_pix)
+    sampled = slice(part.y0, part.y1, step), slice(part.x0, part.x1, step)
+    rate, weight = item.rate[sampled], item.weight[sampled]
     used = (bins >= 0) & (weight > 0) & np.isfinite(rate)
     return _collect(bins[used], rate[used], item.area_ratio, _SMALLEST_FILL * samples_per_pix / step**2)
 
 
 def _bin_numbers(
-    mapping: PixelMapping, part: PixelBox, step: int, shape: tuple[int, int], bin_pix: int
+    mapping: PixelMapping, part: PixelBox, step: int, box: PixelBox, bin_pix: int
 ) -> NDArray[np.int64]:
     """Return the bin of every ``step``-th pixel of a part of a chip, -1 outside the layer."""
 
@@ -97,10 +99,10 @@ def _bin_numbers(
     n_rows, n_columns = (-(-n_pix // step) for n_pix in part.shape)
     pixmap = compute_pixmap(from_samples, (n_rows, n_columns), max_error_pix=_MAPPING_ERROR_PIX)
     x, y = np.moveaxis(pixmap.positions, -1, 0)
-    inside = (x >= -0.5) & (x < shape[1] - 0.5) & (y >= -0.5) & (y < shape[0] - 0.5)
+    inside = (x >= box.x0 - 0.5) & (x < box.x1 - 0.5) & (y >= box.y0 - 0.5) & (y < box.y1 - 0.5)
     bins = np.full(inside.shape, -1, dtype=np.int64)
     column, row = (((axis[inside] + 0.5) / bin_pix).astype(np.int64) for axis in (x, y))
-    bins[inside] = row * -(-shape[1] // bin_pix) + column
+    bins[inside] = row * -(-box.x1 // bin_pix) + column
     return bins
 
 

@@ -1,4 +1,4 @@
-"""The MVM statistics of a layer, from its weight and context images; exact, in row blocks.
+"""The MVM statistics of a layer, from its weight and context images; exact, a block of rows at a time.
 
 A pixel counts as observed where its weight is positive. The reference pipeline defines the same
 quantities over polygon masks of the chips; these count what really contributed.
@@ -6,25 +6,85 @@ quantities over polygon masks of the chips; these count what really contributed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mvmdb.errors import EmptyLayerError, GridMismatchError
 from mvmdb.mosaic.blocks import row_blocks
-from mvmdb.mosaic.context import (
-    PLANE_BITS,
-    count_inputs,
-    count_pixels,
-    exposure_time,
-    require_same_grid,
-)
+from mvmdb.mosaic.compiled import require_compiled
+from mvmdb.mosaic.context import BYTE_BITS, PLANE_BITS, byte_times_s, require_bits, require_same_grid
 from mvmdb.records import InputStatistics, LayerStatistics
 
 Float32s = NDArray[np.float32]
-_Blocks = Callable[[], Iterator[Float32s]]
-"""A stream of the values of the observed pixels that can be read more than once."""
+Counts = NDArray[np.int64]
+_HALF = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """What is counted on some rows of a layer; tallies of other rows are added to it."""
+
+    n_inputs: Counts
+    """Observed pixels with 0, 1, 2, ... inputs."""
+    bytes: Counts
+    """``(4 n_planes, 256)``: observed pixels by the value of each byte of the context."""
+    high_weight: Counts
+    """Observed pixels by the upper 16 bits of their weight."""
+    high_time: Counts
+    """The same of their exposure time."""
+    row_weight: NDArray[np.float64]
+    """Sum of weights of each row."""
+    row_time_s: NDArray[np.float64]
+    """Sum of exposure times of each row, seconds."""
+
+    @property
+    def n_observed(self) -> int:
+        """Number of observed pixels."""
+        return int(self.n_inputs.sum())
+
+
+def empty_tally(n_planes: int, n_rows: int) -> Tally:
+    """Return the tally of a layer of which nothing has been counted."""
+    return Tally(
+        np.zeros(PLANE_BITS * n_planes + 1, np.int64),
+        np.zeros((4 * n_planes, 256), np.int64),
+        np.zeros(_HALF, np.int64),
+        np.zeros(_HALF, np.int64),
+        np.zeros(n_rows),
+        np.zeros(n_rows),
+    )
+
+
+def tally_rows(
+    tally: Tally, first_row: int, weight: Float32s, context: NDArray[np.int32], times_s: NDArray[np.float64]
+) -> None:
+    """Count some rows, in place.
+
+    Parameters
+    ----------
+    tally
+        Of the layer.
+    first_row
+        Row of the layer at which they begin.
+    weight, context
+        ``(ny, nx)`` and ``(n_planes, ny, nx)``, any byte order.
+    times_s
+        As :func:`mvmdb.mosaic.context.byte_times_s` gives them.
+    """
+    rows = slice(first_row, first_row + len(weight))
+    require_compiled().count(
+        *_native(weight, context),
+        times_s,
+        tally.n_inputs,
+        tally.bytes,
+        tally.high_weight,
+        tally.high_time,
+        tally.row_weight[rows],
+        tally.row_time_s[rows],
+    )
 
 
 def compute_statistics(
@@ -54,86 +114,96 @@ def compute_statistics(
 
     Notes
     -----
-    Means are summed in float64. Medians are those of the float32 values, as ``numpy.median`` gives
-    them, without a sorted copy: the bit pattern of a positive float32 grows with its value, so two
-    histograms of 16 bits each find the middle one.
+    Means are summed in float64, row by row. Medians are those of the float32 values, as ``numpy.median``
+    gives them, without a sorted copy.
     """
     require_same_grid(context, weight)
+    require_bits(context, np.size(exptimes_s))
+    times_s = byte_times_s(exptimes_s, len(context))
+    tally = empty_tally(len(context), len(weight))
+    for rows in row_blocks(*weight.shape):
+        tally_rows(tally, rows.start, weight[rows], context[:, rows], times_s)
+    return summarise(tally, weight, context, times_s, skycell_n_pixels)
 
-    def weights() -> Iterator[Float32s]:
-        return (observed_weight for observed_weight, _ in _observed(weight, context))
 
-    def times() -> Iterator[Float32s]:
-        return (exposure_time(bits, exptimes_s) for _, bits in _observed(weight, context))
+def summarise(
+    tally: Tally,
+    weight: Float32s,
+    context: NDArray[np.int32],
+    times_s: NDArray[np.float64],
+    skycell_n_pixels: int,
+) -> LayerStatistics:
+    """Return the statistics of a layer whose rows have all been counted; its arrays are read once more.
 
-    n_inputs_histogram = _n_inputs_histogram(weight, context)
-    n_observed = int(n_inputs_histogram.sum())
+    Raises
+    ------
+    EmptyLayerError
+        No pixel has positive weight.
+    GridMismatchError
+        More pixels are observed than the skycell has.
+    """
+    n_observed = tally.n_observed
     if n_observed == 0:
         raise EmptyLayerError("no pixel of the layer has positive weight")
     if n_observed > skycell_n_pixels:
         raise GridMismatchError(f"{n_observed} pixels observed on a skycell of {skycell_n_pixels}")
-    mean_exptime_s, median_exptime_s = _mean_and_median(times, n_observed)
-    mean_weight, median_weight = _mean_and_median(weights, n_observed)
+    median_weight, median_time_s = _medians(tally, weight, context, times_s)
     return LayerStatistics(
         n_pixels_observed=n_observed,
         coverage_fraction=n_observed / skycell_n_pixels,
-        mean_exptime_s=mean_exptime_s,
-        median_exptime_s=median_exptime_s,
-        mean_n_exposures=float(n_inputs_histogram @ np.arange(n_inputs_histogram.size)) / n_observed,
-        median_n_exposures=_median_bin(n_inputs_histogram),
-        mean_weight=mean_weight,
+        mean_exptime_s=fsum(tally.row_time_s) / n_observed,
+        median_exptime_s=median_time_s,
+        mean_n_exposures=float(tally.n_inputs @ np.arange(tally.n_inputs.size)) / n_observed,
+        median_n_exposures=_median_bin(tally.n_inputs),
+        mean_weight=fsum(tally.row_weight) / n_observed,
         median_weight=median_weight,
     )
 
 
-def compute_input_statistics(context: NDArray[np.int32], n_inputs: int) -> tuple[InputStatistics, ...]:
-    """Return what each input gave to a layer, in context order.
-
-    Raises
-    ------
-    ContextOverflowError
-        There are more inputs than context bits.
-    """
-    counts = count_pixels(context, n_inputs)
+def input_statistics(tally: Tally, n_inputs: int) -> tuple[InputStatistics, ...]:
+    """Return what each input gave to a layer, in context order."""
+    counts = (tally.bytes @ BYTE_BITS).ravel()[:n_inputs]
     return tuple(InputStatistics(index, int(n_pixels)) for index, n_pixels in enumerate(counts))
 
 
-def _observed(weight: Float32s, context: NDArray[np.int32]) -> Iterator[tuple[Float32s, NDArray[np.int32]]]:
-    """Yield weight ``(n,)`` and context ``(n_planes, n)`` of the observed pixels, in blocks."""
+def _native(weight: Float32s, context: NDArray[np.int32]) -> tuple[Float32s, NDArray[np.int32]]:
+    return np.ascontiguousarray(weight, dtype=np.float32), np.ascontiguousarray(context, dtype=np.int32)
+
+
+def _medians(
+    tally: Tally, weight: Float32s, context: NDArray[np.int32], times_s: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return the medians of weight and exposure time.
+
+    The bit pattern of a positive float32 grows with its value: the histogram of the upper halves tells in
+    which bin the middle one lies, that of the lower halves in this bin tells the number.
+    """
+    places = [
+        [_rank_in(high, rank) for rank in _middle(tally.n_observed)]
+        for high in (tally.high_weight, tally.high_time)
+    ]
+    low = {}
+    for of_weight, of_time in {(w, t) for (w, _), (t, _) in zip(*places, strict=True)}:
+        low[0, of_weight], low[1, of_time] = _low_halves(weight, context, times_s, of_weight, of_time)
+    weights, times = (
+        [high << 16 | _rank_in(low[kind, high], within)[0] for high, within in found]
+        for kind, found in enumerate(places)
+    )
+    return _mean_of_bits(weights), _mean_of_bits(times)
+
+
+def _low_halves(
+    weight: Float32s, context: NDArray[np.int32], times_s: NDArray[np.float64], of_weight: int, of_time: int
+) -> tuple[Counts, Counts]:
+    low_weight, low_time = np.zeros(_HALF, np.int64), np.zeros(_HALF, np.int64)
     for rows in row_blocks(*weight.shape):
-        block_weight = np.asarray(weight[rows], dtype=np.float32).ravel()
-        observed = np.flatnonzero(block_weight > 0)
-        yield block_weight.take(observed), context[:, rows].reshape(len(context), -1).take(observed, axis=1)
+        native = _native(weight[rows], context[:, rows])
+        require_compiled().count_low(*native, times_s, of_weight, of_time, low_weight, low_time)
+    return low_weight, low_time
 
 
-def _n_inputs_histogram(weight: Float32s, context: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return how many observed pixels have 0, 1, 2, ... inputs."""
-    histogram = np.zeros(PLANE_BITS * len(context) + 1, dtype=np.int64)
-    for _, bits in _observed(weight, context):
-        histogram += np.bincount(count_inputs(bits), minlength=histogram.size)
-    return histogram
-
-
-def _mean_and_median(blocks: _Blocks, n_values: int) -> tuple[float, float]:
-    """Return mean and median of ``n_values`` positive float32 values, read twice."""
-    total = 0.0
-    high_histogram = np.zeros(1 << 16, dtype=np.int64)
-    for block in blocks():
-        total += float(block.sum(dtype=np.float64))
-        high_histogram += np.bincount(block.view(np.uint32) >> 16, minlength=1 << 16)
-    places = [_rank_in(high_histogram, rank) for rank in _middle(n_values)]
-    low_histograms = {high: _low_histogram(blocks, high) for high, _ in places}
-    bits = [high << 16 | _rank_in(low_histograms[high], within)[0] for high, within in places]
-    return total / n_values, float(np.array(bits, dtype=np.uint32).view(np.float32).mean(dtype=np.float64))
-
-
-def _low_histogram(blocks: _Blocks, high: int) -> NDArray[np.int64]:
-    """Return the histogram of the lower 16 bits of the values whose upper 16 bits are ``high``."""
-    histogram = np.zeros(1 << 16, dtype=np.int64)
-    for block in blocks():
-        bits = block.view(np.uint32)
-        histogram += np.bincount(bits[bits >> 16 == high] & 0xFFFF, minlength=1 << 16)
-    return histogram
+def _mean_of_bits(bits: list[int]) -> float:
+    return float(np.array(bits, dtype=np.uint32).view(np.float32).mean(dtype=np.float64))
 
 
 def _middle(n_values: int) -> tuple[int, int]:

@@ -56,6 +56,20 @@ def to_rate(
     ValueError
         The exposure time or the gain is not positive, or the unit is unknown.
     """
+    rate: NDArray[np.float32] = np.asarray(science, dtype=np.float32) * np.float32(
+        rate_factor(bunit, gain_e_per_dn=gain_e_per_dn, exptime_s=exptime_s)
+    )
+    return rate
+
+
+def rate_factor(bunit: Bunit, *, gain_e_per_dn: float, exptime_s: float) -> float:
+    """Return what takes a pixel in ``bunit`` to electrons per second.
+
+    Raises
+    ------
+    ValueError
+        As :func:`to_rate`.
+    """
     factors = {
         "ELECTRONS": (1.0, exptime_s),
         "ELECTRONS/S": (1.0, 1.0),
@@ -67,8 +81,7 @@ def to_rate(
     electrons, seconds = factors[bunit]
     if not (electrons > 0 and seconds > 0):
         raise ValueError(f"gain {gain_e_per_dn} e-/DN and exposure time {exptime_s} s must be positive")
-    rate: NDArray[np.float32] = np.asarray(science, dtype=np.float32) * np.float32(electrons / seconds)
-    return rate
+    return electrons / seconds
 
 
 def exposure_time_weight(good: NDArray[np.bool_], exptime_s: float) -> NDArray[np.float32]:

@@ -1,17 +1,18 @@
 """Build: a plan carried out, from pixels to a published file and its rows.
 
-One straight road: lock, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
-current. A process that dies on the way leaves a running build without a lock; the next build of any
+One straight road: lease, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
+current. A process that dies on the way leaves a running build whose lease runs out; the next build of any
 layer finds it and finishes or removes what it left.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,36 +20,39 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from mvmdb.catalog import builds
+from mvmdb.catalog.costs import record_cost
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
-from mvmdb.errors import ConflictError, MissingFileError, MvmdbError
-from mvmdb.files.hdrtab import ChipHeader
+from mvmdb.catalog.leases import Lease, fenced
+from mvmdb.catalog.revisions import FormerProduct
+from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import find_leftovers, stage_product
-from mvmdb.mosaic.engine import EngineInput, build_layer_image
-from mvmdb.mosaic.footprints import footprint_statistics
+from mvmdb.files.product import StagedProduct, publish
+from mvmdb.mosaic.engine import OnStep
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.draw import draw_product
+from mvmdb.pipeline.forecast import forecast_build, require_within
+from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
+from mvmdb.pipeline.meter import metered
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
-from mvmdb.pipeline.prepare import PreparedLayer, prepare_layer, read_input
-from mvmdb.pipeline.product_files import file_state
-from mvmdb.pipeline.storage import (
-    product_location,
-    publish_at,
-    remove_location,
-    remove_upload,
-    staging_directory,
-    upload,
+from mvmdb.pipeline.recovery import recover, remove_leftovers, remove_strays, settle
+from mvmdb.pipeline.revisions import (
+    current_revision,
+    keep_former,
+    prune_quietly,
+    record_former,
+    remove_replaced,
+    require_known,
+    retire_product,
 )
-from mvmdb.records import ChipOutline, FootprintStatistics, LayerImage, LayerPlan, PublishedFile
-from mvmdb.sky.grid import skycell_grid
+from mvmdb.records import BuildLimits, BuildWork, ChipOutline, LayerPlan, PublishedFile
+from mvmdb.settings import DEFAULT_LEASE_S
 
 _SOFTWARE = ("mvmdb", "drizzle", "numpy", "astropy", "stwcs")
 
 _MOST_NAMES = 50
 """Root names that fit into a message."""
-
-OnInput = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,17 @@ class BuildResult:
 
 def build_layer(
     engine: Engine,
-    products_dir: Path | str,
+    products_dir: Path,
     skycell: SkycellName,
     layer: LayerName,
     *,
     choice: ParameterChoice = DEFAULT_CHOICE,
     selection: str = "all",
     force: bool = False,
-    on_input: OnInput | None = None,
+    limits: BuildLimits | None = None,
+    lease_s: float = DEFAULT_LEASE_S,
+    n_threads: int = 1,
+    on_step: OnStep | None = None,
 ) -> BuildResult:
     """Build one layer unless its product is current; retire the product of one that has no exposure any more.
 
@@ -89,7 +96,7 @@ def build_layer(
     engine
         Database with the schema in place.
     products_dir
-        Directory of all products, or its URL; each skycell has a directory below it.
+        Directory of all products; each skycell has a directory below it.
     skycell, layer
         What to build.
     choice
@@ -98,34 +105,54 @@ def build_layer(
         Of which exposures.
     force
         Build although nothing has changed.
-    on_input
-        Called with the context index of each input when it has been drizzled.
+    limits
+        What the build may be expected to take; None: anything, even more than the disk has free.
+    lease_s
+        How long this process may be silent before others take it for dead, seconds.
+    n_threads
+        Strips of the layer that are drawn at a time.
+    on_step
+        Called with the number of steps that are done, and that of all.
 
     Raises
     ------
     ConflictError
-        Another process builds this layer.
+        Another process builds this layer, or has taken over because this one was silent for too long.
     MissingFileError
         Inputs are known by their footprints alone; nothing is recorded.
+    TooLargeError
+        The build is expected to take more than it may; nothing is recorded.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
-    recover(engine)
-    with builds.layer_lock(engine, str(skycell), str(layer), selection) as held:
-        if not held:
-            raise ConflictError(f"another process builds {layer} of {skycell}", {})
-        _remove_replaced(engine, str(skycell), str(layer), selection)
+    recover(engine, lease_s=lease_s)
+    with leased(engine, str(skycell), str(layer), selection, duration_s=lease_s) as held:
+        if held is None:
+            raise another_builds(engine, str(skycell), str(layer), selection)
+        lease, heartbeat = held
+        settle(engine, lease)
+        remove_strays(products_dir / str(skycell), lease)
+        remove_replaced(engine, lease)
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
             outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []
+            planned = forecast_build(connection, task.plan, n_threads=n_threads)
         if not task.plan.inputs:
-            retire_product(engine, str(skycell), str(layer), selection)
+            retire_product(engine, lease)
             return _result(task, "retired", None)
         task = as_forced(task) if force else task
         if task.status == "current":
-            return _result(task, "current", product_location(products_dir, skycell, task.plan.product_name))
+            return _result(
+                task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
+            )
         require_files(task.plan)
-        return _result(task, "published", _build(engine, products_dir, task.plan, outlines, on_input).path)
+        require_within(task.plan, planned.forecast, limits, products_dir)
+        with transaction(engine) as connection:
+            require_known(connection, products_dir / str(skycell) / str(task.plan.product_name))
+        road = _Road(
+            engine, lease, _directory(products_dir, task.plan), n_threads, _watched(heartbeat, on_step)
+        )
+        return _result(task, "published", _build(road, task.plan, outlines, planned.work).path)
 
 
 def require_files(plan: LayerPlan) -> None:
@@ -163,158 +190,110 @@ def _result(task: LayerTask, outcome: str, file_path: str | None) -> BuildResult
     )
 
 
-def _build(
-    engine: Engine,
-    products_dir: Path | str,
-    plan: LayerPlan,
-    outlines: Sequence[ChipOutline],
-    on_input: OnInput | None,
-) -> PublishedFile:
-    directory = staging_directory(products_dir, plan.skycell)
-    location = product_location(products_dir, plan.skycell, plan.product_name)
-    stamp = _begin(engine, plan, directory)
-    with _failure_recorded(engine, stamp.build_id, directory):
-        image, headers = compute_layer(plan, on_input)
-        image = replace(image, footprints=_footprint_statistics(plan, outlines))
-        staged = stage_product(directory, plan, image, headers, stamp)
-        upload(staged, location, stamp.build_id)
-        file = PublishedFile(location, staged.sha256, staged.size_bytes)
-        with transaction(engine) as connection:
+def _directory(products_dir: Path, plan: LayerPlan) -> Path:
+    return products_dir / str(plan.skycell)
+
+
+@dataclass(frozen=True)
+class _Road:
+    """What every step of a build needs."""
+
+    engine: Engine
+    lease: Lease
+    directory: Path
+    n_threads: int
+    on_step: OnStep
+
+
+def _watched(heartbeat: Heartbeat, on_step: OnStep | None) -> OnStep:
+    """Return what is called after each step: a build that has lost its lease stops there."""
+
+    def after_step(done: int, total: int) -> None:
+        heartbeat.require()
+        if on_step is not None:
+            on_step(done, total)
+
+    return after_step
+
+
+def _build(road: _Road, plan: LayerPlan, outlines: Sequence[ChipOutline], work: BuildWork) -> PublishedFile:
+    stamp = _begin(road, plan)
+    with _failure_recorded(road, stamp.build_id), metered() as used:
+        staged, image = draw_product(
+            road.directory, plan, stamp, outlines, n_threads=road.n_threads, on_step=road.on_step
+        )
+        file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
+        with fenced(road.engine, road.lease) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
             )
-    # From the rename on nothing is undone: if this process dies, recover() finishes the step it was at.
-    publish_at(staged, location, stamp.build_id)
-    with transaction(engine) as connection:
+            record_cost(
+                connection,
+                stamp.build_id,
+                engine=plan.engine,
+                work=work,
+                usage=used(),
+                output_bytes=file.size_bytes,
+            )
+    former = _put_in_place(road, staged)
+    # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
+    with fenced(road.engine, road.lease) as connection:
+        record_former(connection, former)
         builds.publish_product(connection, stamp.build_id)
-    _remove_replaced(engine, str(plan.skycell), str(plan.layer), plan.selection)
+    remove_replaced(road.engine, road.lease)
+    prune_quietly(road.engine, road.lease)
     return file
 
 
-def _footprint_statistics(plan: LayerPlan, outlines: Sequence[ChipOutline]) -> FootprintStatistics:
-    full, fine, grid = skycell_grid(plan.skycell, plan.layer.scale), skycell_grid(plan.skycell), plan.grid
-    ratio = fine.scale_arcsec / grid.scale_arcsec
-    offset_pix = (grid.crpix_x - 1, grid.crpix_y - 1)
-    tangent_point_pix = (fine.crpix_x - 1, fine.crpix_y - 1)
-    return footprint_statistics(
-        [(outline.vertices_pix - tangent_point_pix) * ratio + offset_pix for outline in outlines],
-        [outline.exptime_s for outline in outlines],
-        plan.box.shape,
-        full.box.n_pixels,
-    )
+def _put_in_place(road: _Road, staged: StagedProduct) -> FormerProduct | None:
+    """Keep the former file and give the new one its name; return what it supersedes.
+
+    While the former one is being kept nobody else can take the lease. A builder that was taken for dead
+    fails: its staged file has been removed.
+    """
+    with fenced(road.engine, road.lease) as connection:
+        require_known(connection, staged.final_path)
+        former = current_revision(connection, road.lease)
+        keep_former(connection, former)
+    try:
+        publish(staged)
+    except ProductFileError:
+        with fenced(road.engine, road.lease):
+            pass  # raises when the lease is lost, which is the better reason
+        raise
+    return former
 
 
-def _begin(engine: Engine, plan: LayerPlan, directory: Path) -> BuildStamp:
+def _begin(road: _Road, plan: LayerPlan) -> BuildStamp:
     versions = {name: version(name) for name in _SOFTWARE}
+    host = platform.node()
     build_id = str(uuid.uuid4())
-    with transaction(engine) as connection:
+    with fenced(road.engine, road.lease) as connection:
         revision = builds.begin_build(
-            connection, plan, build_id, host=platform.node(), versions=versions, directory=str(directory)
+            connection,
+            plan,
+            build_id,
+            host=host,
+            versions=versions,
+            directory=str(road.directory),
         )
-    return BuildStamp(build_id, revision, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), versions)
+    created_utc = datetime.now(UTC).isoformat()
+    return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
 
 
 @contextmanager
-def _failure_recorded(engine: Engine, build_id: str, directory: Path) -> Iterator[None]:
-    """Record why a build failed and remove its files; whatever it was, it goes on to the caller."""
+def _failure_recorded(road: _Road, build_id: str) -> Iterator[None]:
+    """Remove the files of a build that failed and record why; whatever it was, it goes on to the caller.
+
+    Nothing is recorded by a builder that has lost its lease, or its database: others do that.
+    """
     try:
         yield
     except BaseException as error:
-        with transaction(engine) as connection:
+        remove_leftovers(road.directory, build_id)
+        with suppress(CatalogError), fenced(road.engine, road.lease) as connection:
             builds.fail_build(connection, build_id, f"{type(error).__name__}: {error}")
-        _remove_leftovers(directory, build_id)
         raise
-
-
-def _remove_leftovers(directory: Path, build_id: str) -> None:
-    for path in find_leftovers(directory):
-        if build_id in path.name:
-            path.unlink(missing_ok=True)
-
-
-def retire_product(engine: Engine, skycell: str, layer: str, selection: str) -> None:
-    """Take the product of a layer out of the current ones, and its file away; the caller holds the lock.
-
-    The rows go first: if this process dies between, the next build of the layer removes the file.
-    """
-    with transaction(engine) as connection:
-        builds.retire_product(connection, skycell, layer, selection)
-    _remove_replaced(engine, skycell, layer, selection)
-
-
-def _remove_replaced(engine: Engine, skycell: str, layer: str, selection: str) -> None:
-    """Remove what former products of a layer left under another name."""
-    with transaction(engine) as connection:
-        replaced = builds.list_replaced_files(connection, skycell, layer, selection)
-    for path in replaced:
-        remove_location(path)
-
-
-def recover(engine: Engine) -> list[str]:
-    """Finish or remove what dead builds left; return their identities.
-
-    A running build whose layer is not locked has lost its process. If its file is in place with the
-    hash of its staged rows, only the last step was missing; otherwise nothing of it remains.
-    """
-    with transaction(engine) as connection:
-        running = builds.list_running(connection)
-    return [item.build_id for item in running if _recover_one(engine, item)]
-
-
-def _recover_one(engine: Engine, dead: builds.UnfinishedBuild) -> bool:
-    with builds.layer_lock(engine, dead.skycell, dead.layer, dead.selection) as held:
-        with transaction(engine) as connection:
-            if not (held and builds.is_running(connection, dead.build_id)):
-                return False
-        done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
-        with transaction(engine) as connection:
-            (builds.publish_product if done else builds.abandon_build)(connection, dead.build_id)
-        _remove_leftovers(Path(dead.directory), dead.build_id)
-        remove_upload(dead.staged, dead.build_id)
-        return True
-
-
-def compute_layer(plan: LayerPlan, on_input: OnInput | None = None) -> tuple[LayerImage, list[ChipHeader]]:
-    """Return the arrays of a layer and the header of each input; no database, nothing written.
-
-    Raises
-    ------
-    ExposureFileError
-        An input has changed or gone since it was ingested, or its errors are wanted and absent.
-    EmptyLayerError
-        No good pixel of any input reaches the subarray.
-    """
-    headers: list[ChipHeader] = []
-    full = skycell_grid(plan.skycell, plan.layer.scale)
-    prepared = prepare_layer(plan)
-    image = build_layer_image(
-        plan.box.shape,
-        _engine_inputs(plan, prepared, headers),
-        n_inputs=len(plan.inputs),
-        parameters=plan.parameters,
-        skycell_n_pixels=full.box.n_pixels,
-        on_input=on_input,
-    )
-    return _with_preparation(image, prepared), headers
-
-
-def _engine_inputs(
-    plan: LayerPlan, prepared: PreparedLayer, headers: list[ChipHeader]
-) -> Iterator[EngineInput]:
-    """Yield the inputs one by one in drizzle order, so that one chip is in memory at a time."""
-    for item, adjustment in zip(plan.inputs, prepared.adjustments, strict=True):
-        chip, header = read_input(plan, item, adjustment, with_error=plan.parameters.error)
-        headers.append(header)
-        yield chip
-        del chip
-
-
-def _with_preparation(image: LayerImage, prepared: PreparedLayer) -> LayerImage:
-    inputs = (
-        adjustment.recorded_in(one)
-        for adjustment, one in zip(prepared.adjustments, image.inputs, strict=True)
-    )
-    return replace(image, inputs=tuple(inputs), preparation=prepared.preparation)
 
 
 @dataclass(frozen=True)
@@ -322,15 +301,18 @@ class BuildOrder:
     """One layer to build, in a form that crosses to another process."""
 
     url: str
-    products_dir: Path | str
+    products_dir: Path
     skycell: SkycellName
     layer: LayerName
     choice: ParameterChoice = DEFAULT_CHOICE
     force: bool = False
     selection: str = "all"
+    lease_s: float = DEFAULT_LEASE_S
+    n_threads: int = 1
+    limits: BuildLimits | None = None
 
 
-def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult:
+def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
     """Build one layer in this process; an expected failure is a result, not an exception."""
     engine = connect(order.url)
     try:
@@ -342,7 +324,10 @@ def carry_out(order: BuildOrder, on_input: OnInput | None = None) -> BuildResult
             choice=order.choice,
             selection=order.selection,
             force=order.force,
-            on_input=on_input,
+            limits=order.limits,
+            lease_s=order.lease_s,
+            n_threads=order.n_threads,
+            on_step=on_step,
         )
     except MvmdbError as error:
         return failed(order, error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from sqlalchemy import Engine
 
 from mvmdb import cluster
@@ -22,9 +24,14 @@ def open_catalog(settings: Settings) -> Engine:
     ------
     CatalogUnreachableError
         The server cannot be reached, or PostgreSQL with PostGIS is not installed.
+    RightsError
+        The user may not read the catalogue, or it wants an upgrade and the user is not its owner.
     SchemaVersionError, FrozenTessellationError
         The database belongs to a newer version or to another tessellation.
     """
     engine = connect(database_url(settings))
-    upgrade(engine)
+    with ExitStack() as on_failure:
+        on_failure.callback(engine.dispose)
+        upgrade(engine)
+        on_failure.pop_all()
     return engine

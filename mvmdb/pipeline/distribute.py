@@ -1,7 +1,7 @@
 """Many layers on many processes or machines: each is one task of a Dask scheduler.
 
 What fails is a result, not an exception. A worker that dies costs only the layer it was at: the scheduler
-gives it to another one, which takes over when the claim of the dead builder has ended.
+gives it to another one, which takes over when the lease of the dead builder has run out.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from mvmdb.errors import (
     SchedulerError,
     WorkerVersionError,
 )
-from mvmdb.pipeline.build import BuildOrder, BuildResult, OnInput, carry_out, failed
+from mvmdb.pipeline.build import BuildOrder, BuildResult, carry_out, failed
 from mvmdb.records import ENGINE
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 20
 _CONFLICT_PAUSE_S = 1.0
-"""How long a layer waits before its claim is tried again; other layers go first."""
+"""How long a layer waits before its lease is tried again; other layers go first."""
 
 _LOOPBACK = ("127.", "localhost", "[::1]")
 
@@ -54,8 +55,10 @@ class LayerProgress:
     """Which of the orders."""
     worker: str
     """Address of the worker."""
-    n_drizzled: int
-    """Chips that are done; 0 when it begins."""
+    n_done: int
+    """Steps that are done; 0 when it begins."""
+    n_steps: int | None = None
+    """Of how many; None when it begins."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class _Answer:
     result: BuildResult
     is_refusal: bool = False
     """The worker may build nothing at all."""
+    is_taken: bool = False
+    """Another builder has the layer; nothing was begun."""
 
 
 def has_dask() -> bool:
@@ -224,7 +229,7 @@ def distribute(client: Client, orders: Sequence[BuildOrder]) -> Iterator[LayerPr
     """Build layers on the workers of a scheduler, the first of the orders first; tell what happens.
 
     A layer that another process builds is tried again until it is free. When the caller stops iterating,
-    layers that wait are given up, and those being built stop after the chip they are at.
+    layers that wait are given up, and those being built stop after the step they are at.
 
     Parameters
     ----------
@@ -267,7 +272,7 @@ def distribute(client: Client, orders: Sequence[BuildOrder]) -> Iterator[LayerPr
             if answer.is_refusal:
                 refused.add(answer.worker)
             others = _others(client, refused)
-            if answer.result.error == ConflictError.__name__:
+            if answer.is_taken:
                 submit(replace(task, pause_s=_CONFLICT_PAUSE_S), others)
             elif answer.is_refusal and others != []:
                 submit(task, others)
@@ -314,20 +319,29 @@ def _carry_out(task: _Task) -> _Answer:
     if problem is not None:
         return _Answer(worker.address, failed(task.order, problem), is_refusal=True)
     time.sleep(task.pause_s)
-    on_input = _reporter(task, worker)
-    on_input(-1)
-    return _Answer(worker.address, carry_out(task.order, on_input))
+    tell, n_told = _reporter(task, worker), count()
+    tell(0, None)
+
+    def on_step(done: int, total: int) -> None:
+        next(n_told)
+        tell(done, total)
+
+    result = carry_out(task.order, on_step)
+    # one that loses its lease on the way has failed: to begin again would go on without end where a
+    # machine is too slow for its lease
+    is_taken = result.error == ConflictError.__name__ and next(n_told) == 0
+    return _Answer(worker.address, result, is_taken=is_taken)
 
 
-def _reporter(task: _Task, worker: Worker) -> OnInput:
-    """Return what is called after each chip: it tells the client, and stops a layer that was given up."""
+def _reporter(task: _Task, worker: Worker) -> Callable[[int, int | None], None]:
+    """Return what is called after each step: it tells the client, and stops a layer that was given up."""
     key = worker.get_current_task()
 
-    def report(context_index: int) -> None:
+    def report(done: int, total: int | None) -> None:
         state = worker.state.tasks.get(key)
         if state is None or state.state == "cancelled":
             raise SchedulerError("given up by the one who ordered it")
-        news = {"index": task.index, "worker": worker.address, "n_drizzled": context_index + 1}
+        news = {"index": task.index, "worker": worker.address, "n_done": done, "n_steps": total}
         worker.log_event(task.topic, news)
 
     return report

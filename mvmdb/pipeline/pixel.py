@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,6 @@ from mvmdb.errors import InputError, ProvenanceError, UnknownObjectError
 from mvmdb.files.pixels import ProductPixels, read_pixels
 from mvmdb.mosaic.context import PLANE_BITS, count_pixels, n_context_planes
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.pipeline.storage import local_path
 from mvmdb.sky.grid import PixelBox
 
 
@@ -164,7 +164,7 @@ def _read_pixel(connection: Connection, product: PositionProduct, box_pix: int) 
     arrays = PixelBox(0, 0, product.n_x_pix, product.n_y_pix)
     box = PixelBox(x, y, x + 1, y + 1).grown(box_pix // 2).intersection(arrays)
     pixels = read_pixels(
-        local_path(product.file_path), box, build_id=product.build_id, size_bytes=product.file_size_bytes
+        Path(product.file_path), box, build_id=product.build_id, size_bytes=product.file_size_bytes
     )
     middle = y - box.y0, x - box.x0
     counts = _count_inputs(product, pixels)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mvmdb.errors import ExposureFileError
-from mvmdb.files.exposure import ChipPixels, read_chip
-from mvmdb.files.hdrtab import ChipHeader
-from mvmdb.mosaic.engine import EngineInput, Float32s
+from mvmdb.files.chip_images import DqImage, ScienceImage
+from mvmdb.files.exposure import ChipPixels, OpenExposure, open_exposure
+from mvmdb.mosaic.compiled import Decoding, decode_rows
+from mvmdb.mosaic.inputs import EngineInput, Float32s
 from mvmdb.mosaic.sky import SkyMatch, match_sky
-from mvmdb.mosaic.sky_bins import SkyBins, bin_side_pix, measure_sky_bins
-from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, to_rate
+from mvmdb.mosaic.sky_bins import bin_side_pix, measure_sky_bins
+from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, rate_factor, to_rate
 from mvmdb.pipeline.storage import exposure_path
 from mvmdb.records import InputStatistics, LayerInput, LayerPlan, Preparation
-from mvmdb.sky.sphere import Floats
+from mvmdb.sky.grid import PixelBox, skycell_grid
+from mvmdb.sky.tan_mapping import TanToTan
 
 _LEVEL_DECIMALS = 6
+_ALL_BITS = 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -43,70 +47,131 @@ class PreparedLayer:
     preparation: Preparation
 
 
-def prepare_layer(plan: LayerPlan) -> PreparedLayer:
-    """Return what has to be done to the inputs of a layer before they are drizzled.
-
-    Reads the pixels of every input once, one chip at a time, if backgrounds are to be matched.
+def open_inputs(plan: LayerPlan, *, n_threads: int = 1) -> tuple[ChipPixels, ...]:
+    """Return the chips of a layer, in context order, each file opened and hashed once.
 
     Raises
     ------
     ExposureFileError
-        An input has changed or gone since it was ingested.
-    MosaicError
-        The mapping of an input is undefined on a part of its chip.
+        A file has changed or gone since it was ingested, or its errors are wanted and absent.
     """
-    scaled = _equalise(plan.inputs) if plan.parameters.equalise == "photflam" else _untouched(plan.inputs)
-    return _match_sky(plan, scaled) if plan.parameters.sky == "match" else scaled
+    known = {item.file.path: item for item in plan.inputs}
+    with ThreadPoolExecutor(n_threads) as pool:
+        exposures = dict(zip(known, pool.map(_open_unchanged, known.values()), strict=True))
+    return tuple(
+        exposures[item.file.path].chip(item.file.hdu_index, with_error=plan.parameters.error)
+        for item in plan.inputs
+    )
 
 
-def read_input(
-    plan: LayerPlan, item: LayerInput, adjustment: Adjustment, *, with_error: bool
-) -> tuple[EngineInput, ChipHeader]:
-    """Return a chip ready to drizzle, and its header.
-
-    Raises
-    ------
-    ExposureFileError
-        The file has changed or gone since it was ingested, or its errors are wanted and absent.
-    """
-    pixels = read_chip(exposure_path(item.file.path), item.file.hdu_index, with_error=with_error)
-    if pixels.file_sha256 != item.file_sha256:
+def _open_unchanged(item: LayerInput) -> OpenExposure:
+    exposure = open_exposure(exposure_path(item.file.path))
+    if exposure.sha256 != item.file_sha256:
         raise ExposureFileError(
             item.file.path,
             f"has changed since {item.rootname} was ingested",
             hint=f"run `mvmdb ingest {item.file.path}`",
         )
-    return _engine_input(plan, item, pixels, adjustment), pixels.header
+    return exposure
 
 
-def _engine_input(
-    plan: LayerPlan, item: LayerInput, pixels: ChipPixels, adjustment: Adjustment
-) -> EngineInput:
-    rate = _scaled_rate(pixels.science, item, adjustment)
-    if adjustment.sky_e_per_s_arcsec2 != 0:
-        rate -= np.float32(adjustment.sky_e_per_s_arcsec2 * item.file.pixel_scale_arcsec**2)
-    grid = plan.grid
+def prepare_layer(plan: LayerPlan, chips: Sequence[ChipPixels]) -> PreparedLayer:
+    """Return what has to be done to the inputs of a layer before they are drizzled.
 
-    def to_output(x_pix: Floats, y_pix: Floats) -> tuple[Floats, Floats]:
-        return grid.sky_to_pixel(*pixels.pixel_to_sky(x_pix, y_pix))
+    Reads some of the pixels of every input, one chip at a time, if backgrounds are to be matched.
 
+    Raises
+    ------
+    MosaicError
+        The mapping of an input is undefined on a part of its chip.
+    """
+    scaled = _equalise(plan.inputs) if plan.parameters.equalise == "photflam" else _untouched(plan.inputs)
+    return _match_sky(plan, chips, scaled) if plan.parameters.sky == "match" else scaled
+
+
+def engine_inputs(
+    plan: LayerPlan, chips: Sequence[ChipPixels], adjustments: Sequence[Adjustment]
+) -> list[EngineInput]:
+    """Return the chips of a layer ready to drizzle, in context order; their pixels are read on demand."""
+    given = zip(plan.inputs, chips, adjustments, strict=True)
+    return [_engine_input(plan, item, chip, adjustment) for item, chip, adjustment in given]
+
+
+def _engine_input(plan: LayerPlan, item: LayerInput, chip: ChipPixels, adjustment: Adjustment) -> EngineInput:
+    # Of the whole skycell, so that no pixel depends on how large the subarray is.
+    grid = skycell_grid(plan.skycell, plan.layer.scale)
+    sky_e_per_s = adjustment.sky_e_per_s_arcsec2 * item.file.pixel_scale_arcsec**2
     return EngineInput(
-        rate,
-        exposure_time_weight(good_pixels(pixels.dq, plan.parameters.good_bits), item.exptime_s),
-        to_output,
+        _Rate(chip.science, item, adjustment.flux_scale, sky_e_per_s),
+        _Weight(chip.dq, plan.parameters.good_bits, item.exptime_s),
+        TanToTan.onto(grid, chip.distortion),
         area_ratio=(grid.scale_arcsec / item.file.pixel_scale_arcsec) ** 2,
         exptime_s=item.exptime_s,
-        error=None if pixels.error is None else _scaled_rate(pixels.error, item, adjustment),
+        read=_reader(plan, item, chip, adjustment),
+        error=None if chip.error is None else _Rate(chip.error, item, adjustment.flux_scale, 0.0),
     )
 
 
-def _scaled_rate(values: Float32s, item: LayerInput, adjustment: Adjustment) -> Float32s:
-    rate = to_rate(
-        values, bunit=item.file.bunit, gain_e_per_dn=item.file.gain_e_per_dn, exptime_s=item.exptime_s
+def _reader(
+    plan: LayerPlan, item: LayerInput, chip: ChipPixels, adjustment: Adjustment
+) -> Callable[[PixelBox], tuple[Float32s, Float32s]] | None:
+    """Return the fast way to read a chip that is stored as nearly all are, else None."""
+    science, dq = chip.science.image, chip.dq.image
+    if not (science.is_plain(">f4") and dq.is_plain(">i2") and not chip.dq.shadow_pix):
+        return None
+    file = item.file
+    decoding = Decoding(
+        factor=rate_factor(file.bunit, gain_e_per_dn=file.gain_e_per_dn, exptime_s=item.exptime_s),
+        flux_scale=adjustment.flux_scale,
+        sky_e_per_s=adjustment.sky_e_per_s_arcsec2 * file.pixel_scale_arcsec**2,
+        rejecting_bits=_ALL_BITS & ~plan.parameters.good_bits,
+        exptime_s=item.exptime_s,
     )
-    if adjustment.flux_scale != 1:
-        rate *= np.float32(adjustment.flux_scale)
-    return rate
+    return lambda box: decode_rows(science.stored[box.slices], dq.stored[box.slices], decoding)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rate:
+    """Electrons per second of a chip, scaled and without its sky, for the pixels that are asked for."""
+
+    image: ScienceImage
+    item: LayerInput
+    flux_scale: float
+    sky_e_per_s: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.image.shape
+
+    def __getitem__(self, slices: tuple[slice, slice]) -> Float32s:
+        file = self.item.file
+        rate = to_rate(
+            self.image[slices],
+            bunit=file.bunit,
+            gain_e_per_dn=file.gain_e_per_dn,
+            exptime_s=self.item.exptime_s,
+        )
+        if self.flux_scale != 1:
+            rate *= np.float32(self.flux_scale)
+        if self.sky_e_per_s != 0:
+            rate -= np.float32(self.sky_e_per_s)
+        return rate
+
+
+@dataclass(frozen=True, eq=False)
+class _Weight:
+    """Weights of a chip, computed for the pixels that are asked for."""
+
+    dq: DqImage
+    good_bits: int
+    exptime_s: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.dq.shape
+
+    def __getitem__(self, slices: tuple[slice, slice]) -> Float32s:
+        return exposure_time_weight(good_pixels(self.dq[slices], self.good_bits), self.exptime_s)
 
 
 def _untouched(inputs: Sequence[LayerInput], equalisation: str = "none") -> PreparedLayer:
@@ -127,22 +192,19 @@ def _equalise(inputs: Sequence[LayerInput]) -> PreparedLayer:
     )
 
 
-def _match_sky(plan: LayerPlan, scaled: PreparedLayer) -> PreparedLayer:
+def _match_sky(plan: LayerPlan, chips: Sequence[ChipPixels], scaled: PreparedLayer) -> PreparedLayer:
     exptimes_s = {item.exposure_id: item.exptime_s for item in plan.inputs}
     if len(exptimes_s) == 1:
         return _unmatched(scaled, "none: there is one exposure")
     order = {exposure_id: index for index, exposure_id in enumerate(exptimes_s)}
     exposure = [order[item.exposure_id] for item in plan.inputs]
-    bins = [_measure(plan, *pair) for pair in zip(plan.inputs, scaled.adjustments, strict=True)]
+    side_pix = bin_side_pix(plan.grid.scale_arcsec)
+    inputs = engine_inputs(plan, chips, scaled.adjustments)
+    bins = [measure_sky_bins(item, plan.box, bin_pix=side_pix) for item in inputs]
     match = match_sky(bins, exposure, list(exptimes_s.values()), zero=plan.parameters.sky_zero)
     if not match.is_matched:
         return _unmatched(scaled, f"none: no two of the {len(exptimes_s)} exposures overlap enough")
     return _matched(plan, scaled, exposure, match)
-
-
-def _measure(plan: LayerPlan, item: LayerInput, adjustment: Adjustment) -> SkyBins:
-    chip, _ = read_input(plan, item, adjustment, with_error=False)
-    return measure_sky_bins(chip, plan.box.shape, bin_pix=bin_side_pix(plan.grid.scale_arcsec))
 
 
 def _unmatched(scaled: PreparedLayer, reason: str) -> PreparedLayer:

@@ -23,9 +23,11 @@ from mvmdb.catalog.selections import (
     remove_selection,
 )
 from mvmdb.catalog.staleness import LayerStatusRow, list_layer_statuses
-from mvmdb.errors import ConflictError
 from mvmdb.names import LayerName, SkycellName, parse_selection
-from mvmdb.pipeline.build import retire_product
+from mvmdb.pipeline.lease import another_builds, leased
+from mvmdb.pipeline.recovery import settle
+from mvmdb.pipeline.revisions import retire_product
+from mvmdb.settings import DEFAULT_LEASE_S
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,12 @@ def show_selection(connection: Connection, name: str, skycell: SkycellName | Non
 
 
 def discard_selection(
-    engine: Engine, name: str, *, force: bool = False, dry_run: bool = False
+    engine: Engine,
+    name: str,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    lease_s: float = DEFAULT_LEASE_S,
 ) -> RemovedSelection:
     """Remove a selection; with force its products are retired first, one by one. A dry run only tries.
 
@@ -129,10 +136,11 @@ def discard_selection(
     if dry_run:
         return removed
     for skycell, layer in products:
-        with builds.layer_lock(engine, skycell, layer, name) as held:
-            if not held:
-                raise ConflictError(f"another process builds {layer} of {skycell}, selection {name}", {})
-            retire_product(engine, skycell, layer, name)
+        with leased(engine, skycell, layer, name, duration_s=lease_s) as held:
+            if held is None:
+                raise another_builds(engine, skycell, layer, name)
+            settle(engine, held[0])
+            retire_product(engine, held[0])
     with transaction(engine) as connection:
         remove_selection(connection, name)
     return removed

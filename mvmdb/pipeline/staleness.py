@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -12,15 +12,19 @@ from mvmdb.catalog.selections import require_selection
 from mvmdb.catalog.staleness import (
     LayerChangeRow,
     LayerStatusRow,
+    SkycellStatusRow,
     list_all_layer_statuses,
     list_layer_changes,
     list_layer_statuses,
     list_product_files,
+    list_skycell_statuses,
 )
 from mvmdb.errors import UnknownObjectError
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.forecast import forecast_build, forecast_layers, forecast_skycells
 from mvmdb.pipeline.plan import choice_of, plan_layer
 from mvmdb.pipeline.product_files import check_product_file
+from mvmdb.records import Forecast
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,28 @@ class LayerExplanation(LayerStatusRow):
     """Size of the arrays it would write, 10^9 bytes."""
     n_without_file: int
     """Exposures that would have to be fetched and ingested first."""
+    forecast: Forecast | None
+    """What a build would take on this machine; null where no exposure is left."""
+
+
+@dataclass(frozen=True)
+class PricedStatus(LayerStatusRow):
+    """How a layer stands to its product, and what a build would cost."""
+
+    build_s: float | None
+    """Seconds that a build would take on one thread; null where it is current or no exposure is left."""
+    build_bytes: int | None
+    """Bytes that it would write."""
+
+
+@dataclass(frozen=True)
+class PricedSkycell(SkycellStatusRow):
+    """How the layers of a skycell stand to their products, and what building would cost."""
+
+    build_s: float
+    """Seconds that building what is missing or stale would take, one layer after the other on one thread."""
+    build_bytes: int
+    """Bytes that it would write."""
 
 
 def check_products(
@@ -107,7 +133,14 @@ def explain_layer(
     changes = list_layer_changes(connection, skycell, layer, selection)
     if row.n_exposures == 0:
         return LayerExplanation(
-            **vars(row), changes=changes, n_inputs=0, n_x_pix=0, n_y_pix=0, output_gb=0.0, n_without_file=0
+            **vars(row),
+            changes=changes,
+            n_inputs=0,
+            n_x_pix=0,
+            n_y_pix=0,
+            output_gb=0.0,
+            n_without_file=0,
+            forecast=None,
         )
     plan = plan_layer(connection, skycell, layer, choice_of(row), selection).plan
     return LayerExplanation(
@@ -118,4 +151,35 @@ def explain_layer(
         n_y_pix=plan.box.height,
         output_gb=round(plan.output_bytes / 1e9, 3),
         n_without_file=len(plan.rootnames_without_file),
+        forecast=forecast_build(connection, plan).forecast,
     )
+
+
+def price_layers(
+    connection: Connection, skycell: SkycellName, selection: str | None = None
+) -> list[PricedStatus]:
+    """Return how the layers of a skycell stand to their products, and what building them would cost."""
+    rows = list_layer_statuses(connection, skycell, selection)
+    names = {row.selection for row in rows if row.status != "current"}
+    forecasts = {name: forecast_layers(connection, skycell, name) for name in names}
+    return [_priced(row, forecasts) for row in rows]
+
+
+def _priced(row: LayerStatusRow, forecasts: Mapping[str, Mapping[str, Forecast]]) -> PricedStatus:
+    found = forecasts[row.selection].get(row.layer) if row.status != "current" else None
+    if found is None:
+        return PricedStatus(**vars(row), build_s=None, build_bytes=None)
+    return PricedStatus(**vars(row), build_s=found.wall_s, build_bytes=found.output_bytes)
+
+
+def price_skycells(connection: Connection) -> list[PricedSkycell]:
+    """Return how many layers of each skycell are missing and stale, and what building them would cost."""
+    costs = forecast_skycells(connection)
+    return [
+        PricedSkycell(
+            **vars(row),
+            build_s=costs[row.skycell].build_s if row.skycell in costs else 0.0,
+            build_bytes=costs[row.skycell].build_bytes if row.skycell in costs else 0,
+        )
+        for row in list_skycell_statuses(connection)
+    ]

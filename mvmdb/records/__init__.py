@@ -3,6 +3,7 @@
 All are frozen; files, catalog and mosaic know these and not each other.
 """
 
+from mvmdb.records.costs import BuildLimits, BuildUsage, BuildWork, Forecast
 from mvmdb.records.exposures import (
     Bunit,
     ChipFacts,
@@ -13,15 +14,19 @@ from mvmdb.records.exposures import (
     RejectedRow,
 )
 from mvmdb.records.images import (
+    FinishedLayer,
     FootprintStatistics,
     InputStatistics,
+    LayerArrays,
     LayerImage,
     LayerStatistics,
     Preparation,
     PublishedFile,
 )
 from mvmdb.records.layers import (
+    COMPILED_ENGINE,
     ENGINE,
+    REFERENCE_ENGINE,
     ChipFile,
     DrizzleParameters,
     Equalisation,
@@ -34,10 +39,16 @@ from mvmdb.records.layers import (
     Weighting,
 )
 from mvmdb.records.maps import ChipOutline, DepthMap, SkyDepth, first_chips
+from mvmdb.records.product_record import InputRecord, ProductRecord
 from mvmdb.records.provenance import Generation, ProductProvenance, Usage, WithdrawnInput
 
 __all__ = [
+    "COMPILED_ENGINE",
     "ENGINE",
+    "REFERENCE_ENGINE",
+    "BuildLimits",
+    "BuildUsage",
+    "BuildWork",
     "Bunit",
     "ChipFacts",
     "ChipFile",
@@ -48,18 +59,23 @@ __all__ = [
     "ExcludedExposure",
     "ExposureFacts",
     "Finding",
+    "FinishedLayer",
     "FootprintChunk",
     "FootprintRow",
     "FootprintStatistics",
+    "Forecast",
     "Generation",
+    "InputRecord",
     "InputStatistics",
     "Kernel",
+    "LayerArrays",
     "LayerImage",
     "LayerInput",
     "LayerPlan",
     "LayerStatistics",
     "Preparation",
     "ProductProvenance",
+    "ProductRecord",
     "PublishedFile",
     "RejectedRow",
     "SkyDepth",

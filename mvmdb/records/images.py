@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.sky.grid import PixelBox
+
 
 @dataclass(frozen=True)
 class LayerStatistics:
@@ -71,8 +73,8 @@ class Preparation:
 
 
 @dataclass(frozen=True, eq=False)
-class LayerImage:
-    """The arrays of a layer on its subarray."""
+class LayerArrays:
+    """The arrays of a layer on its subarray, in memory or mapped from a file, in any byte order."""
 
     science: NDArray[np.float32]
     """``(ny, nx)``, e-/s per output pixel, NaN where the weight is 0."""
@@ -80,13 +82,62 @@ class LayerImage:
     """``(ny, nx)``, exposure time times the ratio of output to input pixel area, s."""
     context: NDArray[np.int32]
     """``(n_planes, ny, nx)``: bit k of plane p is set where input 32 p + k contributed."""
-    statistics: LayerStatistics
-    inputs: tuple[InputStatistics, ...] = field(default_factory=tuple)
     error: NDArray[np.float32] | None = None
     """``(ny, nx)``, standard deviation of ``science`` from the propagated variance, NaN where the weight is
     0; None where it was not asked for. Resampling correlates neighbours, which it does not say."""
+
+    @classmethod
+    def in_memory(cls, shape: tuple[int, int], n_planes: int, *, with_error: bool) -> LayerArrays:
+        """Return arrays with nothing in them yet."""
+        return cls(
+            np.empty(shape, dtype=np.float32),
+            np.empty(shape, dtype=np.float32),
+            np.empty((n_planes, *shape), dtype=np.int32),
+            np.empty(shape, dtype=np.float32) if with_error else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedLayer:
+    """A layer that was made of the first inputs, to go on from."""
+
+    arrays: LayerArrays
+    """Without errors: a variance does not survive being rounded to a standard deviation."""
+    n_inputs: int
+    """So many inputs are in it."""
+    box: PixelBox
+    """On the grid of the layer that is built."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerImage:
+    """What a build made: the arrays, and what they say."""
+
+    arrays: LayerArrays
+    statistics: LayerStatistics
+    inputs: tuple[InputStatistics, ...] = field(default_factory=tuple)
     preparation: Preparation = Preparation()
     footprints: FootprintStatistics | None = None
+
+    @property
+    def science(self) -> NDArray[np.float32]:
+        """As in the arrays."""
+        return self.arrays.science
+
+    @property
+    def weight(self) -> NDArray[np.float32]:
+        """As in the arrays."""
+        return self.arrays.weight
+
+    @property
+    def context(self) -> NDArray[np.int32]:
+        """As in the arrays."""
+        return self.arrays.context
+
+    @property
+    def error(self) -> NDArray[np.float32] | None:
+        """As in the arrays."""
+        return self.arrays.error
 
 
 @dataclass(frozen=True)

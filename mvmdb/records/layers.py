@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from mvmdb.errors import MissingFileError
@@ -30,8 +31,8 @@ class DrizzleParameters:
     weighting: Weighting = "exptime"
     good_bits: int = 0
     """DQ bits that do not reject a pixel."""
-    mapping_error_pix: float = 1e-3
-    """Largest error allowed when the distortion is interpolated; 0 evaluates every pixel."""
+    mapping_error_pix: float = 0.0
+    """Largest error allowed when the distortion is interpolated; 0 evaluates it at every pixel."""
     sky: SkyMethod = "none"
     """``match``: the backgrounds of the exposures are made equal where they overlap."""
     sky_zero: SkyZero = "mean"
@@ -42,8 +43,13 @@ class DrizzleParameters:
     """Whether the variance of the inputs is propagated into an ERR extension."""
 
 
-ENGINE = f"mvmdb engine 2, drizzle {version('drizzle')}"
-"""Part of every recipe; the number goes up when a change of ours changes pixels."""
+_GENERATION = "mvmdb engine 3"
+"""The number goes up when a change of ours changes pixels."""
+REFERENCE_ENGINE = f"{_GENERATION}, drizzle {version('drizzle')}"
+COMPILED_ENGINE = f"{_GENERATION}, compiled kernel"
+ENGINE = COMPILED_ENGINE if find_spec("mvmdb.mosaic._kernel") is not None else REFERENCE_ENGINE
+"""What draws layers here: the compiled kernel where it was built, else the ``drizzle`` package. Part of every
+recipe."""
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,26 @@ create table mvm.build (
   directory text not null,
   host text not null,
   process_id integer not null,
+  lease_token bigint,
   outcome text not null,
   error text,
   started_at timestamp with time zone default now() not null,
   finished_at timestamp with time zone,
+  engine text,
+  n_input_pixels bigint,
+  n_output_pixels bigint,
+  n_context_planes integer,
+  n_threads integer,
+  wall_s double precision,
+  cpu_s double precision,
+  peak_memory_bytes bigint,
+  output_bytes bigint,
   constraint build_pkey primary key (build_id),
   constraint build_outcome_check check (outcome in ('running', 'published', 'failed', 'abandoned')),
   constraint build_finished_when_over_check check ((outcome = 'running') = (finished_at is null))
 );
 
+create index build_cost_idx on mvm.build (engine, host, finished_at) where wall_s is not null;
 create index build_layer_idx on mvm.build (skycell, layer, selection);
 create index build_running_idx on mvm.build (build_id) where outcome = 'running';
 
@@ -38,7 +49,17 @@ comment on column mvm.build.versions is 'Versions of the software that ran';
 comment on column mvm.build.directory is 'Directory the product is written to, absolute path';
 comment on column mvm.build.host is 'Name of the machine that built';
 comment on column mvm.build.process_id is 'Process that built';
+comment on column mvm.build.lease_token is 'Token of the lease under which it ran; null before there were leases';
 comment on column mvm.build.outcome is 'running, published, failed or abandoned';
 comment on column mvm.build.error is 'Why a failed build failed';
 comment on column mvm.build.started_at is 'Start of the build, UTC';
 comment on column mvm.build.finished_at is 'End of the build, UTC';
+comment on column mvm.build.engine is 'Engine that drew it, name and version; null, as what follows, where not measured';
+comment on column mvm.build.n_input_pixels is 'Pixels of the chips that lie in the skycell, by their outlines';
+comment on column mvm.build.n_output_pixels is 'Pixels of one array of the product';
+comment on column mvm.build.n_context_planes is 'Planes of the context image, and one more where there is an ERR';
+comment on column mvm.build.n_threads is 'Threads that drew at a time';
+comment on column mvm.build.wall_s is 'Time from reading to the written file, seconds';
+comment on column mvm.build.cpu_s is 'Processor time in the same interval, of all threads, seconds';
+comment on column mvm.build.peak_memory_bytes is 'Largest own (anonymous) memory of the process, bytes; null where the system tells none';
+comment on column mvm.build.output_bytes is 'Size of the file, bytes';

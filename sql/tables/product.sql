@@ -40,11 +40,15 @@ create table mvm.product (
   retired_at timestamp with time zone,
   file_state text default 'in_place' not null,
   file_state_since timestamp with time zone,
+  pinned_by text,
+  pinned_at timestamp with time zone,
   constraint product_pkey primary key (product_id),
   constraint product_product_revision_key unique (product, revision),
   constraint product_state_check check (state in ('staged', 'current', 'superseded', 'retired')),
   constraint product_retired_when_dated_check check ((state = 'retired') = (retired_at is not null)),
-  constraint product_file_state_check check (file_state in ('in_place', 'lost', 'damaged')),
+  constraint product_file_state_check check (file_state in ('in_place', 'lost', 'damaged', 'pruned')),
+  constraint product_only_former_are_pruned_check check (file_state <> 'pruned' or state in ('superseded', 'retired')),
+  constraint product_pinned_by_somebody_check check ((pinned_at is null) = (pinned_by is null)),
   constraint product_published_when_in_place_check check ((state = 'staged') = (published_at is null)),
   constraint product_build_id_key unique (build_id),
   constraint product_build_id_fkey foreign key(build_id) references mvm.build (build_id)
@@ -91,5 +95,7 @@ comment on column mvm.product.equalisation is 'How the chips were scaled: none, 
 comment on column mvm.product.photflam is 'Inverse sensitivity to which the chips were scaled, erg/s/cm2/Angstrom per e-/s';
 comment on column mvm.product.published_at is 'When it became current, UTC';
 comment on column mvm.product.retired_at is 'When it was taken out of the products and none took its place, UTC; null for all others';
-comment on column mvm.product.file_state is 'in_place, lost (no file there) or damaged (of another size or hash), when last checked';
-comment on column mvm.product.file_state_since is 'When a check first found this state, UTC; null where no check has changed it';
+comment on column mvm.product.file_state is 'in_place, lost (no file there), damaged (of another size or hash), when last checked; or pruned: removed by the rules of retention';
+comment on column mvm.product.file_state_since is 'When a check first found this or the file was pruned, UTC; null where nothing changed it';
+comment on column mvm.product.pinned_by is 'Who wants the file kept whatever the rules; null for nobody';
+comment on column mvm.product.pinned_at is 'When it was pinned, UTC; null if it is not';

@@ -1,4 +1,4 @@
--- Every build, whatever became of it, with the product that it published.
+-- Every build, whatever became of it, with the product that it published; while it runs, with its lease.
 create view mvm.build_log as
 select
   b.build_id::text as build_id,
@@ -16,9 +16,12 @@ select
   b.parameter_set,
   b.recipe_sha256,
   p.product,
-  p.revision
+  p.revision,
+  extract(epoch from clock_timestamp() - l.heartbeat_at)::double precision as heartbeat_age_s,
+  extract(epoch from l.expires_at - clock_timestamp())::double precision as lease_remaining_s
 from mvm.build as b
-left join mvm.product as p on p.build_id = b.build_id and p.published_at is not null;
+left join mvm.product as p on p.build_id = b.build_id and p.published_at is not null
+left join mvm.lease as l on l.token = b.lease_token and b.outcome = 'running';
 
 comment on view mvm.build_log is 'Builds with their outcome, host, software, duration and product';
 comment on column mvm.build_log.build_id is 'Identity of the build (MVMBUILD)';
@@ -37,3 +40,5 @@ comment on column mvm.build_log.parameter_set is 'Named set the parameters come 
 comment on column mvm.build_log.recipe_sha256 is 'SHA-256 of everything that determines the pixels';
 comment on column mvm.build_log.product is 'File name of the product that it published';
 comment on column mvm.build_log.revision is 'Revision of that product';
+comment on column mvm.build_log.heartbeat_age_s is 'Since when a running build has been silent, seconds; null where it has no lease';
+comment on column mvm.build_log.lease_remaining_s is 'When another may take over from a running build, seconds; null where it has no lease';

@@ -24,6 +24,10 @@ select
   p.file_path,
   p.file_sha256,
   p.file_size_bytes,
+  p.file_state,
+  p.file_state_since,
+  p.pinned_by,
+  p.pinned_at,
   b.parameter_set,
   b.recipe_sha256,
   b.host,
@@ -36,6 +40,7 @@ from (
     published.selection, published.revision, published.state, published.published_at, published.x0, published.y0,
     published.x1, published.y1, published.n_x_pix, published.n_y_pix, published.n_pixels_observed,
     published.coverage_fraction, published.file_path, published.file_sha256, published.file_size_bytes,
+    published.file_state, published.file_state_since, published.pinned_by, published.pinned_at,
     coalesce(
       published.retired_at,
       lead(published.published_at) over (
@@ -78,9 +83,13 @@ comment on column mvm.product_history.n_x_pix is 'Columns of the arrays at the l
 comment on column mvm.product_history.n_y_pix is 'Rows of the arrays at the layer''s own scale, pixels';
 comment on column mvm.product_history.n_pixels_observed is 'Pixels with positive weight';
 comment on column mvm.product_history.coverage_fraction is 'NPIXFRAC: observed fraction of the full skycell';
-comment on column mvm.product_history.file_path is 'Absolute path at which it was published';
+comment on column mvm.product_history.file_path is 'Absolute path of the file; where it lay until it was pruned, if it has been';
 comment on column mvm.product_history.file_sha256 is 'SHA-256 of the file: tells this revision from another at the same path';
 comment on column mvm.product_history.file_size_bytes is 'Size of the file, bytes';
+comment on column mvm.product_history.file_state is 'in_place, lost or damaged, when its file was last checked; or pruned: removed by the rules of retention';
+comment on column mvm.product_history.file_state_since is 'When a check first found this or the file was pruned, UTC; null where nothing changed it';
+comment on column mvm.product_history.pinned_by is 'Who wants the file kept whatever the rules; null for nobody';
+comment on column mvm.product_history.pinned_at is 'When it was pinned, UTC; null if it is not';
 comment on column mvm.product_history.parameter_set is 'Named set the parameters come from, and what was overridden';
 comment on column mvm.product_history.recipe_sha256 is 'SHA-256 of everything that determines its pixels';
 comment on column mvm.product_history.host is 'Machine that built it';

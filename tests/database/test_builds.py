@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import multiprocessing
 import time
 import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import numpy as np
 import psycopg
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, func, make_url, select, text
 
 from mvmdb.catalog import builds
-from mvmdb.catalog.engine import connect, transaction
+from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
+from mvmdb.catalog.leases import Lease, fenced, release_lease, renew_lease, take_lease
 from mvmdb.catalog.products import (
     ProductRow,
     find_product,
@@ -30,20 +26,23 @@ from mvmdb.catalog.products import (
     list_products,
 )
 from mvmdb.errors import (
-    CatalogUnreachableError,
+    CatalogError,
     ConflictError,
     ExposureFileError,
     ProductFileError,
     UnknownObjectError,
 )
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import StagedProduct, find_leftovers, publish, stage_product, verify_product
+from mvmdb.files.product import StagedProduct, find_leftovers, publish, verify_product
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out, compute_layer, recover
+from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.plan import plan_layer
+from mvmdb.pipeline.product_files import remove_file
+from mvmdb.pipeline.recovery import recover
 from mvmdb.records import LayerPlan, PublishedFile
 from tests.support.exposures import SyntheticExposure
+from tests.support.layers import chip_headers, layer_of, stage_product
 
 LAYER = LayerName.parse("wfc3_ir_f160w_coarse")
 OTHER_LAYER = LayerName.parse("wfc3_ir_f160w")
@@ -105,7 +104,11 @@ class Site:
 
     def files(self) -> list[str]:
         """Return the names of the files in the directory of the skycell."""
-        return sorted(path.name for path in self.directory.glob("*")) if self.directory.exists() else []
+        return sorted(path.name for path in self.directory.glob("*") if path.is_file())
+
+    def kept(self) -> list[str]:
+        """Return the names of the files of former revisions."""
+        return sorted(path.name for path in (self.directory / "revisions").glob("*"))
 
 
 @pytest.fixture
@@ -130,10 +133,37 @@ def assert_sound(site: Site) -> None:
     products = site.products()
     assert all(file_sha256(row.file_path) == row.file_sha256 for row in products)
     assert site.files() == sorted(row.product for row in products)
+    former = site.rows(
+        "select file_path, file_sha256 from mvm.product"
+        " where state = 'superseded' and file_state = 'in_place'"
+    )
+    assert all(file_sha256(str(path)) == sha256 for path, sha256 in former)
+    assert site.kept() == sorted(Path(str(path)).name for path, _ in former)
     assert "running" not in site.outcomes()
     assert "staged" not in {state for _, state in site.revisions()}
     for row in products:
         assert verify_product(Path(row.file_path)) == []
+
+
+def take(site: Site, layer: LayerName = LAYER, *, lease_s: float = 60) -> Lease | None:
+    """Take the lease of a layer, if it is to be had."""
+    return take_lease(
+        site.engine, str(site.skycell), str(layer), "all", host=HOST, process_id=1, duration_s=lease_s
+    )
+
+
+def run_out(site: Site) -> None:
+    """Let all leases run out."""
+    site.rows("update mvm.lease set expires_at = '-infinity' returning token")
+
+
+def take_over(site: Site) -> Lease:
+    """Let the lease of the layer run out and take it, all at once."""
+    with transaction(site.engine) as connection:
+        connection.execute(text("update mvm.lease set expires_at = '-infinity'"))
+        call = func.mvm.take_lease(str(site.skycell), str(LAYER), "all", HOST, 2, 60.0)
+        token = connection.execute(select(call)).scalar_one()
+    return Lease(str(site.skycell), str(LAYER), "all", token, 60.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,11 +173,14 @@ class Builder:
     site: Site
     plan: LayerPlan
     stamp: BuildStamp
+    lease: Lease
 
     @classmethod
-    def begin(cls, site: Site) -> Builder:
-        """Record that a build runs."""
+    def begin(cls, site: Site, *, is_late: bool = True) -> Builder:
+        """Take the lease and record that a build runs; unless told otherwise its lease has run out then."""
         plan, build_id = site.plan(), str(uuid.uuid4())
+        lease = take(site)
+        assert lease is not None
         with transaction(site.engine) as connection:
             revision = builds.begin_build(
                 connection,
@@ -157,19 +190,22 @@ class Builder:
                 versions={"mvmdb": "0.1.0"},
                 directory=str(site.directory),
             )
-        return cls(site, plan, BuildStamp(build_id, revision, "2026-11-22T18:30:05", {"mvmdb": "0.1.0"}))
+        if is_late:
+            run_out(site)
+        stamp = BuildStamp(build_id, revision, "2026-11-22T18:30:05", {"mvmdb": "0.1.0"})
+        return cls(site, plan, stamp, lease)
 
     def write(self) -> StagedProduct:
         """Write the file beside its final name."""
-        image, headers = compute_layer(self.plan)
+        image, headers = layer_of(self.plan), chip_headers(self.plan)
         return stage_product(self.site.directory, self.plan, image, headers, self.stamp)
 
     def stage(self) -> StagedProduct:
         """Write the file and its rows."""
-        image, headers = compute_layer(self.plan)
+        image, headers = layer_of(self.plan), chip_headers(self.plan)
         staged = stage_product(self.site.directory, self.plan, image, headers, self.stamp)
         file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
-        with transaction(self.site.engine) as connection:
+        with fenced(self.site.engine, self.lease) as connection:
             builds.stage_product(
                 connection,
                 self.stamp.build_id,
@@ -254,11 +290,11 @@ def test_exposure_that_arrives_during_a_build_leaves_the_layer_stale(site: Site)
     """It is committed after the plan was made and before the product is published."""
     arrived: list[Path] = []
 
-    def on_input(index: int) -> None:
+    def on_step(done: int, total: int) -> None:
         if not arrived:
             arrived.append(site.add(2))
 
-    result = build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=on_input)
+    result = build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_step=on_step)
     assert (result.outcome, result.n_inputs) == ("published", 2)
     status = f"select status, reasons from mvm.layer_statuses('{site.skycell}') where layer = '{LAYER}'"
     assert site.rows(status) == [("stale", ["extent_changed", "input_added"])]
@@ -276,14 +312,14 @@ def test_exposure_that_arrives_during_a_build_leaves_the_layer_stale(site: Site)
 def test_revision_that_arrives_during_a_build_leaves_the_layer_stale(site: Site) -> None:
     arrived: list[Path] = []
 
-    def on_input(index: int) -> None:
+    def on_step(done: int, total: int) -> None:
         if not arrived:
             folder = site.exposures_dir / "again"
             folder.mkdir()
             again = SyntheticExposure(rootname="b6o2301q", ra_deg=150 + 1 / 36000, level=9)
             arrived.append(site.ingest(again.write(folder)))
 
-    build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=on_input)
+    build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_step=on_step)
     status = f"select status, reasons from mvm.layer_statuses('{site.skycell}') where layer = '{LAYER}'"
     assert site.rows(status) == [("stale", ["input_revised"])]
 
@@ -312,6 +348,19 @@ def test_drz_becomes_drc(site: Site) -> None:
         pytest.raises(UnknownObjectError, match="no product hst_skycell"),
     ):
         find_product(connection, drz.product)
+
+
+def test_superseded_file_is_removed_unless_its_name_has_been_given_again(site: Site) -> None:
+    """A late builder removes what it had found superseded, and the name bears a new product by now."""
+    site.build()
+    [first] = site.products()
+    former = PublishedFile(first.file_path, first.file_sha256, first.file_size_bytes)
+    site.build(force=True)
+    remove_file(former)
+    assert_sound(site)
+    [second] = site.products()
+    remove_file(PublishedFile(second.file_path, second.file_sha256, second.file_size_bytes))
+    assert site.files() == []
 
 
 def test_staged_rows_are_invisible(site: Site) -> None:
@@ -401,61 +450,195 @@ def test_next_build_of_any_layer_recovers(site: Site) -> None:
     assert_sound(site)
 
 
-@contextmanager
-def another_builder(site: Site, layer: LayerName = LAYER) -> Iterator[None]:
-    """Hold the lock of a layer on a connection of its own."""
-    engine = connect(site.engine.url.render_as_string(hide_password=False))
-    try:
-        with builds.layer_lock(engine, str(site.skycell), str(layer), "all") as held:
-            assert held
-            yield
-    finally:
-        engine.dispose()
-
-
 @pytest.mark.parametrize("step", ["begin", "write", "stage", "publish"])
 def test_living_build_is_left_alone(site: Site, step: str) -> None:
-    with another_builder(site):
-        builder = Builder.begin(site)
-        if step == "write":
-            builder.write()
-        elif step != "begin":
-            staged = builder.stage()
-            if step == "publish":
-                publish(staged)
-        before = site.files(), site.outcomes(), site.revisions()
-        assert recover(site.engine) == []
-        assert (site.files(), site.outcomes(), site.revisions()) == before
+    builder = Builder.begin(site, is_late=False)
+    if step == "write":
+        builder.write()
+    elif step != "begin":
+        staged = builder.stage()
+        if step == "publish":
+            publish(staged)
+    before = site.files(), site.outcomes(), site.revisions()
+    assert recover(site.engine) == []
+    assert (site.files(), site.outcomes(), site.revisions()) == before
+    release_lease(site.engine, builder.lease)
     assert recover(site.engine) == [builder.stamp.build_id]
 
 
-def test_lock_excludes_a_second_builder_of_the_layer_only(site: Site) -> None:
-    with another_builder(site):
-        with builds.layer_lock(site.engine, str(site.skycell), str(LAYER), "all") as held:
-            assert not held
-        with pytest.raises(ConflictError, match=f"another process builds {LAYER} of {site.skycell}"):
-            site.build()
-        assert site.build(layer=OTHER_LAYER) == "published"
+def test_lease_excludes_a_second_builder_of_the_layer_only(site: Site) -> None:
+    held = take(site)
+    assert held is not None
+    assert take(site) is None
+    with pytest.raises(ConflictError, match=rf"another process builds {LAYER} of .*: 1 on {HOST}") as caught:
+        site.build()
+    assert "runs out in 60 s" in str(caught.value.hint) or "runs out in 59 s" in str(caught.value.hint)
+    assert site.build(layer=OTHER_LAYER) == "published"
     assert site.outcomes() == ["published"]
+    release_lease(site.engine, held)
     assert site.build() == "published"
+    assert site.rows("select * from mvm.lease") == []
 
 
-def test_lock_goes_with_its_connection(site: Site) -> None:
-    """A builder cut off from the database is dead to the others, and stages nothing when it wakes up."""
-    builder = Builder.begin(site)
-    with pytest.raises(CatalogUnreachableError, match="terminating connection"), another_builder(site):
-        cut_connections_with_locks(site)
+def test_tokens_grow(site: Site) -> None:
+    """Whether a lease was released or ran out, the next has a higher token, and the former renews nothing."""
+    first = take(site)
+    run_out(site)
+    second = take(site)
+    other = take(site, OTHER_LAYER)
+    assert first
+    assert second
+    assert other
+    release_lease(site.engine, first)
+    assert not renew_lease(site.engine, first)
+    assert renew_lease(site.engine, second)
+    release_lease(site.engine, second)
+    third = take(site)
+    assert third
+    assert first.token < second.token < other.token < third.token
+
+
+def test_lease_that_ran_out_is_renewed_unless_another_took_it(site: Site) -> None:
+    held = take(site)
+    assert held
+    run_out(site)
+    assert renew_lease(site.engine, held)
+    assert take(site) is None
+    [[remaining_s]] = site.rows("select extract(epoch from expires_at - heartbeat_at)::float8 from mvm.lease")
+    assert remaining_s == pytest.approx(60, abs=0.01)
+
+
+def test_lease_in_use_is_not_taken_though_it_ran_out(site: Site) -> None:
+    """The holder has it locked while it writes; others are refused at once, and do not wait."""
+    held = take(site, lease_s=0.2)
+    assert held
+    with fenced(site.engine, held) as connection:
+        connection.execute(text("select pg_sleep(0.3)"))
+        assert take(site) is None
+    assert take(site) is not None
+
+
+def test_transaction_of_a_builder_that_stands_still_ends(site: Site) -> None:
+    held = take(site, lease_s=0.2)
+    assert held
+    with pytest.raises(CatalogError, match="idle-in-transaction"), fenced(site.engine, held):
+        time.sleep(1)
+    assert take(site) is not None
+
+
+@pytest.mark.parametrize("step", ["begin", "write"])
+def test_late_builder_writes_no_rows(site: Site, step: str) -> None:
+    """Another has taken over: what the late one writes after that is refused."""
+    late = Builder.begin(site)
+    if step == "write":
+        late.write()
     assert site.build() == "published"
-    with pytest.raises(ConflictError, match=f"build {builder.stamp.build_id} is no longer running"):
-        builder.stage()
+    with pytest.raises(ConflictError, match="has passed to another builder"):
+        late.stage()
     assert site.outcomes() == ["abandoned", "published"]
     assert site.revisions() == [(1, "current")]
 
 
-def cut_connections_with_locks(site: Site) -> None:
-    query = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted"
-    assert site.rows(query) == [(True,)]
-    wait_for_builders_to_go(site)
+def test_late_builder_cannot_rename(site: Site) -> None:
+    """Between its check and its rename another has taken over: the file it would rename is gone."""
+    late = Builder.begin(site)
+    staged = late.stage()
+    assert site.build() == "published"
+    with pytest.raises(ProductFileError, match="cannot be published"):
+        publish(staged)
+    assert site.outcomes() == ["abandoned", "published"]
+    assert_sound(site)
+
+
+@pytest.mark.parametrize("is_rebuild", [False, True])
+def test_builder_that_is_overtaken_before_its_rename(
+    site: Site, monkeypatch: pytest.MonkeyPatch, is_rebuild: bool
+) -> None:
+    """Its rows are staged when another takes over and builds; it says so, and has changed nothing."""
+    if is_rebuild:
+        site.build()
+
+    def overtaken(staged: StagedProduct) -> PublishedFile:
+        monkeypatch.undo()
+        run_out(site)
+        assert site.build(force=True) == "published"
+        return publish(staged)
+
+    monkeypatch.setattr("mvmdb.pipeline.build.publish", overtaken)
+    with pytest.raises(ConflictError, match="has passed to another builder"):
+        site.build(force=True)
+    assert site.outcomes() == ["published"] * is_rebuild + ["abandoned", "published"]
+    assert_sound(site)
+
+
+def test_late_builder_that_had_renamed_is_finished_by_the_next(site: Site) -> None:
+    late = Builder.begin(site)
+    publish(late.stage())
+    assert site.build() == "current"
+    site.add(2)
+    assert site.build() == "published"
+    with pytest.raises(ConflictError, match="has passed"), fenced(site.engine, late.lease) as connection:
+        builds.publish_product(connection, late.stamp.build_id)
+    assert site.revisions() == [(1, "superseded"), (2, "current")]
+    assert_sound(site)
+
+
+def test_file_that_a_late_builder_left_goes_with_the_next_build(site: Site) -> None:
+    """It wrote it after it had been settled, and died."""
+    late = Builder.begin(site)
+    assert site.build() == "published"
+    late.write()
+    assert recover(site.engine) == []
+    assert site.build(layer=OTHER_LAYER) == "published"
+    assert len(find_leftovers(site.directory)) == 1
+    assert site.build() == "current"
+    assert_sound(site)
+
+
+def test_build_that_loses_its_lease_stops(site: Site) -> None:
+    """The lease passes while the first input is drizzled; the heartbeat notices, and nothing is recorded."""
+    taken: list[Lease] = []
+
+    def on_step(done: int, total: int) -> None:
+        taken.append(take_over(site))
+        time.sleep(0.4)
+
+    with pytest.raises(ConflictError, match="has passed to another builder"):
+        build_layer(site.engine, site.products_dir, site.skycell, LAYER, lease_s=0.3, on_step=on_step)
+    assert len(taken) == 1
+    assert site.files() == []
+    assert site.outcomes() == ["running"]
+    release_lease(site.engine, taken[0])
+    assert len(recover(site.engine)) == 1
+    assert site.outcomes() == ["abandoned"]
+
+
+def test_heartbeat_keeps_the_lease_of_a_long_build(site: Site) -> None:
+    taken: list[Lease | None] = []
+
+    def on_step(done: int, total: int) -> None:
+        time.sleep(0.5)
+        taken.append(take(site))
+
+    build_layer(site.engine, site.products_dir, site.skycell, LAYER, lease_s=0.3, on_step=on_step)
+    assert taken == [None, None]
+    assert site.outcomes() == ["published"]
+
+
+def test_build_whose_connections_are_cut_goes_on(site: Site) -> None:
+    """A lease is no session: builders outlive the loss of one, as behind a pooler or after a cut."""
+    url = make_url(site.engine.url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def on_step(done: int, total: int) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_step=on_step)
+    assert site.outcomes() == ["published"]
+    assert_sound(site)
 
 
 def test_builders_that_start_at_once(site: Site) -> None:
@@ -487,12 +670,12 @@ def test_failed_build_is_recorded_and_leaves_nothing(site: Site) -> None:
 
 
 def test_interrupted_build_is_recorded_and_leaves_nothing(site: Site) -> None:
-    def interrupt(context_index: int) -> None:
-        if context_index == 1:
+    def interrupt(done: int, total: int) -> None:
+        if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_input=interrupt)
+        build_layer(site.engine, site.products_dir, site.skycell, LAYER, on_step=interrupt)
     assert site.rows("select outcome, error from mvm.build") == [("failed", "KeyboardInterrupt: ")]
     assert site.files() == []
 
@@ -518,84 +701,3 @@ def test_failure_after_staging_removes_the_staged_rows(site: Site) -> None:
         builds.fail_build(connection, builder.stamp.build_id, "OSError: the disk is on fire")
     assert site.revisions() == []
     assert site.rows("select outcome, error from mvm.build") == [("failed", "OSError: the disk is on fire")]
-
-
-def wait_for_builders_to_go(site: Site) -> None:
-    """Wait until the server has noticed that the connections of a killed process are closed."""
-    site.engine.dispose()
-    query = (
-        "select count(*) from pg_stat_activity where datname = current_database()"
-        " and backend_type = 'client backend' and pid <> pg_backend_pid()"
-    )
-    url = make_url(site.engine.url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url, autocommit=True) as connection:
-        deadline_s = time.monotonic() + 20
-        while connection.execute(query).fetchone() != (0,):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.002)
-
-
-def assert_nothing_half_done_shows(site: Site) -> None:
-    """Require, right after a kill, that the file of a product is there and is the product's.
-
-    Between the rename and the last transaction of a rebuild the name bears the new file already: then
-    its rows are staged, with its hash.
-    """
-    staged = {sha256 for (sha256,) in site.rows("select file_sha256 from mvm.product where state = 'staged'")}
-    for row in site.products():
-        assert file_sha256(row.file_path) in {row.file_sha256} | staged
-
-
-N_KILLS = 15
-
-
-def test_killed_at_random(site: Site) -> None:
-    """SIGKILL in the midst of builds: half of them at any time, half while the file waits for its rename."""
-    start = warm_builder(site)
-    duration_s = timed(start)
-    random = np.random.default_rng(13)
-    n_killed = 0
-    for number in range(N_KILLS):
-        process = start()
-        if number % 2:
-            wait_for_a_part(site, process)
-            time.sleep(random.uniform(0, 0.02))
-        else:
-            time.sleep(random.uniform(0.3, 1.0) * duration_s)
-        process.kill()
-        process.join()
-        n_killed += process.exitcode != 0
-        wait_for_builders_to_go(site)
-        assert_nothing_half_done_shows(site)
-        assert site.build(force=bool(number % 3)) in {"published", "current"}
-        assert_sound(site)
-    assert n_killed >= 5
-    assert "abandoned" in site.outcomes()
-
-
-def warm_builder(site: Site) -> Callable[[], ForkServerProcess]:
-    """Return what starts a process that builds the layer; it has its imports behind it."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mvmdb.pipeline.build"])
-    url = site.engine.url.render_as_string(hide_password=False)
-    order = BuildOrder(url, site.products_dir, site.skycell, LAYER, force=True)
-
-    def start() -> ForkServerProcess:
-        process = context.Process(target=carry_out, args=(order,))
-        process.start()
-        return process
-
-    return start
-
-
-def timed(start: Callable[[], ForkServerProcess]) -> float:
-    """Return how long a build in another process takes, once its server is warm."""
-    start().join()
-    start_s = time.monotonic()
-    start().join()
-    return time.monotonic() - start_s
-
-
-def wait_for_a_part(site: Site, process: ForkServerProcess) -> None:
-    while process.is_alive() and not (site.directory.exists() and find_leftovers(site.directory)):
-        time.sleep(0.0005)

@@ -16,26 +16,32 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 from typer.testing import CliRunner
 
 from docs.generators.json_shapes import OUTPUTS, Grid, Output
 from mvmdb.catalog import builds
 from mvmdb.catalog.bulk import compare_staged, merge_staged
+from mvmdb.catalog.costs import find_work, record_cost
+from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.models import metadata
 from mvmdb.catalog.staging import stage_footprints
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.database import open_catalog
 from mvmdb.pipeline.plan import plan_layer
 from mvmdb.records import (
+    BuildUsage,
     Finding,
     FootprintChunk,
     FootprintRow,
     InputStatistics,
+    LayerArrays,
     LayerImage,
     LayerStatistics,
     PublishedFile,
 )
+from mvmdb.settings import load_settings
 from mvmdb.simulate.field import demo_programme
 from mvmdb.sky.grid import skycell_grid
 from mvmdb_cli.app import app
@@ -143,9 +149,7 @@ def publish(connection: Connection, skycell: str, layer: str) -> None:
     plan = plan_layer(connection, SkycellName.parse(skycell), LayerName.parse(layer)).plan
     nothing = np.zeros((1, 1), dtype=np.float32)
     image = LayerImage(
-        nothing,
-        nothing,
-        np.zeros((1, 1, 1), dtype=np.int32),
+        LayerArrays(nothing, nothing, np.zeros((1, 1, 1), dtype=np.int32)),
         LayerStatistics(9, 0.1, 100.0, 100.0, 1.0, 1.0, 100.0, 100.0),
         tuple(InputStatistics(item.context_index, 9) for item in plan.inputs),
     )
@@ -153,6 +157,8 @@ def publish(connection: Connection, skycell: str, layer: str) -> None:
     file = PublishedFile(f"/products/{plan.product_name}", build_id, 1)
     builds.begin_build(connection, plan, build_id, host="tester", versions={}, directory="/products")
     builds.stage_product(connection, build_id, plan=plan, image=image, file=file, revision=1)
+    work, usage = find_work(connection, plan), BuildUsage(2.0, 1.5, 200_000_000)
+    record_cost(connection, build_id, engine=plan.engine, work=work, usage=usage, output_bytes=1)
     builds.publish_product(connection, build_id)
 
 
@@ -296,6 +302,19 @@ def test_db_commands_print_the_json_that_is_described() -> None:
         assert faults(value, shape(command, "with MVMDB_DATABASE_URL")) == []
 
 
+def running_build() -> str:
+    """Record a build that runs under a lease; return its identity."""
+    engine = open_catalog(load_settings())
+    with transaction(engine) as connection:
+        skycell, layer = SkycellName.parse(DEMO), LayerName.parse("wfc3_ir_f160w")
+        connection.execute(select(func.mvm.take_lease(DEMO, str(layer), "all", "host", 1, 60.0)))
+        build_id = str(uuid.uuid4())
+        plan = plan_layer(connection, skycell, layer).plan
+        builds.begin_build(connection, plan, build_id, host="host", versions={}, directory="/products")
+    engine.dispose()
+    return build_id
+
+
 @pytest.mark.usefixtures("own_server")
 def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
     bad = tmp_path / "bad_flt.fits"
@@ -326,7 +345,9 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("layer epochs", "", [DEMO, layer]),
         ("selection remove", "", ["early", "--force"]),
         ("status", "without SKYCELL", []),
+        ("status", "without SKYCELL, with --cost", ["--cost"]),
         ("status", "with SKYCELL", [DEMO, "--check"]),
+        ("verify", "", ["--quick", "--inputs"]),
         ("skycell at", "", ["181.1186", "27.9537"]),
         ("skycell show", "", [DEMO]),
         ("skycell show", "", ["p0000x01y01"]),
@@ -347,7 +368,16 @@ def test_commands_print_the_json_that_is_described(tmp_path: Path) -> None:
         ("product links", "", [product]),
         ("exposure contributions", "", ["izsm11a5q"]),
         ("pixel", "", ["181.1186", "27.9537", "--box", "3"]),
+        ("product diff", "", [product]),
+        ("product pin", "", [product, "1"]),
+        ("product unpin", "", [product, "1"]),
+        ("retention list", "", []),
+        ("retention set", "", ["--newest", "0"]),
+        ("product prune", "", ["--dry-run"]),
+        ("catalog rebuild", "", [tmp_path / "products"]),
         ("build list", "", []),
+        ("build release", "", [running_build()]),
+        ("db roles", "", []),
     ]:
         value = printed(*command.split(), *arguments)
         assert value, command

@@ -22,7 +22,7 @@ from mvmdb.catalog.history import (
 from mvmdb.errors import UnknownObjectError
 from mvmdb.names import LayerName, ProductName, SkycellName
 from mvmdb.pipeline.plan import plan_layer
-from mvmdb.records import InputStatistics, LayerImage, LayerPlan, LayerStatistics, PublishedFile
+from mvmdb.records import InputStatistics, LayerArrays, LayerImage, LayerPlan, LayerStatistics, PublishedFile
 from mvmdb.sky.grid import skycell_grid
 from tests.support.facts import make_facts, ring_of_pixels
 from tests.support.vectors import angle_deg, unit_vectors
@@ -54,9 +54,7 @@ def stage(connection: Connection, layer: LayerName, build_id: str, n_pixels: int
     plan = plan_of(connection, layer)
     nothing = np.zeros((1, 1), dtype=np.float32)
     image = LayerImage(
-        nothing,
-        nothing,
-        np.zeros((1, 1, 1), dtype=np.int32),
+        LayerArrays(nothing, nothing, np.zeros((1, 1, 1), dtype=np.int32)),
         LayerStatistics(9, 0.1, 100.0, 100.0, 1.0, 1.0, 100.0, 100.0),
         tuple(InputStatistics(k, (k + 1) * n_pixels) for k in range(len(plan.inputs))),
     )

@@ -16,14 +16,13 @@ from sqlalchemy import Engine, text
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import stage_product
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.pipeline.build import compute_layer
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.plan import plan_layer
 from mvmdb.records import LayerImage, LayerPlan, PublishedFile
 from mvmdb.simulate.exposure import simulate_exposure
 from tests.support.database import cloned_database
+from tests.support.layers import chip_headers, layer_of, stage_product
 from tests.support.scenes import planned_exposure, star_scene
 
 LAYER = LayerName.parse("acs_wfc_f775w")
@@ -123,20 +122,20 @@ def levels(image: LayerImage, exposures: Sequence[int]) -> tuple[float, float]:
 def test_the_background_is_flat_where_sets_of_exposures_meet(field: Field) -> None:
     plan = field.plan(sky="match", equalise="photflam")
     assert {item.rootname for item in plan.inputs} == {"jzst01a1q", "jzst01a2q", "jzst01a3q"}
-    image, _ = compute_layer(plan)
+    image = layer_of(plan)
     expected = np.mean(np.array(SKIES) * np.array(SENSITIVITIES) * scales()) * plan.grid.scale_arcsec**2
     noise = np.sqrt(SKIES[0] * PIXEL_ARCSEC2 * EXPTIME_S) / EXPTIME_S * (0.04 / 0.05) ** 2
     for exposures in ((0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)):
         found, error = levels(image, exposures)
         assert found == pytest.approx(expected, abs=max(4 * error, 0.1 * noise)), exposures
-    unmatched, _ = compute_layer(field.plan(sky="none", equalise="none"))
+    unmatched = layer_of(field.plan(sky="none", equalise="none"))
     assert abs(levels(unmatched, (0,))[0] - levels(unmatched, (1,))[0]) > 1.5 * noise
 
 
 @pytest.mark.parametrize("zero", ["mean", "faintest"])
 def test_the_levels_are_those_that_were_put_in(field: Field, zero: str) -> None:
     plan = field.plan(sky="match", sky_zero=zero, equalise="photflam")
-    image, _ = compute_layer(plan)
+    image = layer_of(plan)
     truth = np.array(SKIES) * np.array(SENSITIVITIES) * scales()
     truth -= truth.mean() if zero == "mean" else truth.min()
     found = [item.sky_e_per_s_arcsec2 for item in image.inputs]
@@ -150,7 +149,7 @@ def test_the_levels_are_those_that_were_put_in(field: Field, zero: str) -> None:
 def test_rows_of_the_product_say_what_was_done(field: Field) -> None:
     plan = field.plan(sky="match", equalise="photflam", error=True)
     build_id = str(uuid.uuid4())
-    image, headers = compute_layer(plan)
+    image, headers = layer_of(plan), chip_headers(plan)
     versions = {"mvmdb": "0.1.0"}
     with transaction(field.engine) as connection:
         revision = builds.begin_build(
@@ -180,8 +179,8 @@ def test_rows_of_the_product_say_what_was_done(field: Field) -> None:
 def test_one_exposure_after_all_is_the_same_as_nothing_done(field: Field) -> None:
     plan = field.plan(sky="match", equalise="photflam")
     first = replace(plan, inputs=plan.inputs[:2])
-    image, _ = compute_layer(first)
-    plain, _ = compute_layer(replace(first, parameters=field.plan(sky="none", equalise="none").parameters))
+    image = layer_of(first)
+    plain = layer_of(replace(first, parameters=field.plan(sky="none", equalise="none").parameters))
     np.testing.assert_array_equal(image.science, plain.science)
     assert image.preparation.sky == "none: there is one exposure"
     assert {item.sky_group for item in image.inputs} == {0}
@@ -190,7 +189,7 @@ def test_one_exposure_after_all_is_the_same_as_nothing_done(field: Field) -> Non
 def test_the_error_is_that_of_the_pixels_behind_it(field: Field) -> None:
     """Sky and read noise alone, for the exposure alone; resampling makes the scatter smaller than that."""
     plan = field.plan(error=True)
-    image, _ = compute_layer(replace(plan, inputs=plan.inputs[:2]))
+    image = layer_of(replace(plan, inputs=plan.inputs[:2]))
     assert image.error is not None
     np.testing.assert_array_equal(np.isnan(image.error), image.weight == 0)
     with fits.open(field.directory / "jzst01a1q_flt.fits") as hdus:

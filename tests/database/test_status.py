@@ -35,6 +35,7 @@ from mvmdb.records import (
     ENGINE,
     Finding,
     InputStatistics,
+    LayerArrays,
     LayerImage,
     LayerStatistics,
     PublishedFile,
@@ -65,9 +66,7 @@ def publish(
     plan = plan_layer(connection, SKYCELL, layer, choice, selection).plan
     nothing = np.zeros((1, 1), dtype=np.float32)
     image = LayerImage(
-        nothing,
-        nothing,
-        np.zeros((1, 1, 1), dtype=np.int32),
+        LayerArrays(nothing, nothing, np.zeros((1, 1, 1), dtype=np.int32)),
         LayerStatistics(9, 0.1, 100.0, 100.0, 1.0, 1.0, 100.0, 100.0),
         tuple(InputStatistics(item.context_index, 9) for item in plan.inputs),
     )

@@ -1,4 +1,4 @@
-"""Many layers at once through the command line: workers elsewhere, an object store, Ctrl-C."""
+"""Many layers at once through the command line: workers elsewhere, exposures in an object store, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from tests.support.command_line import CommandLine, command_line
 from tests.support.dask_cluster import dask_cluster
 from tests.support.exposures import SyntheticExposure
-from tests.support.object_store import keys, object_store, put_file
+from tests.support.object_store import object_store, put_file
 
 N_EXPOSURES = 5
 
@@ -32,9 +32,9 @@ def bucket() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def mvmdb(bucket: Any) -> Iterator[CommandLine]:
-    """The command line, with products in the bucket."""
+    """The command line; a builder that died is waited for a few seconds."""
     with command_line() as made:
-        yield replace(made, settings={"MVMDB_PRODUCTS_DIR": "s3://archive/mosaics"})
+        yield replace(made, settings={"MVMDB_LEASE_S": "5"})
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def process_group(process_id: int) -> int | None:
 
 
 def test_scheduler_builds_all_layers_of_several_skycells(
-    bucket: Any, mvmdb: CommandLine, skycells: list[str], tmp_path: Path
+    mvmdb: CommandLine, skycells: list[str], tmp_path: Path
 ) -> None:
     """Also those that the interrupted run left; the workers have a cache of their own."""
     cache = {"MVMDB_CACHE_DIR": str(tmp_path / "cache")}
@@ -94,8 +94,7 @@ def test_scheduler_builds_all_layers_of_several_skycells(
     assert len(built) == 2 * len(skycells)
     assert {item["outcome"] for item in built} <= {"published", "current"}
     assert len({item["file_path"] for item in built}) == len(built)
-    stored = [f"s3://archive/{key}" for key in keys(bucket) if key.startswith("mosaics/")]
-    assert stored == sorted(item["file_path"] for item in built)
+    assert all(Path(item["file_path"]).is_file() for item in built)
     assert mvmdb.sql("select count(*) from mvm.build where outcome = 'running'") == [(0,)]
     assert len(list((tmp_path / "cache" / "copies").glob("*/*.fits"))) == N_EXPOSURES
 

@@ -112,3 +112,71 @@ def test_contributions_and_builds_of_both(built: tuple[CommandLine, datetime]) -
     assert mvmdb.json("build", "list", "--software", "drizzle=0.0.1") == []
     assert mvmdb.json("build", "list", "--host", builds[0]["host"]) == builds
     assert "names no version" in mvmdb.run("build", "list", "--software", "drizzle", expect=2).stderr
+
+
+def test_diff_shows_the_streaks_gone(built: tuple[CommandLine, datetime]) -> None:
+    """With the trailed exposure withdrawn, the next revision is darker on the streaks by what they added."""
+    mvmdb, _ = built
+    mvmdb.run("product", "pin", PRODUCT, 1, "--by", "ada")
+    mvmdb.run("exposure", "withdraw", TRAILED, "--reason", "trailed")
+    mvmdb.run("layer", "build", "--stale", SKYCELL)
+    picture = mvmdb.home / "diff.png"
+    found = mvmdb.json("product", "diff", PRODUCT, "--picture", picture)
+    assert (found["a"]["revision"], found["b"]["revision"]) == (2, 3)
+    assert [(item["change"], item["exposure"]) for item in found["inputs"]] == [("removed", TRAILED)]
+    before, after = (
+        fits.getdata(row["file_path"], "SCI") for row in mvmdb.json("product", "history", PRODUCT)[1:]
+    )
+    # The subarray has not shrunk: other layers still take what the exposure covered, or it is the same box.
+    assert found["pixels"]["n_pixels_common"] == min(before.size, after.size)
+    science = found["pixels"]["science"]
+    assert science["percentile_1"] < -8
+    assert abs(science["median"]) < 0.05
+    assert found["pixels"]["noise"]["percentile_1"] < -20
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    told = mvmdb.run("product", "diff", f"{PRODUCT}@1", f"{PRODUCT}@3").stdout
+    assert ("removed" in told, TRAILED in told, "in units of noise" in told) == (True, True, True)
+
+
+def test_files_are_verified_and_the_catalogue_made_again(built: tuple[CommandLine, datetime]) -> None:
+    mvmdb, _ = built
+    assert "0 findings" in mvmdb.run("verify").stdout
+    product = mvmdb.home / "products" / SKYCELL / PRODUCT
+    content = product.read_bytes()
+    product.write_bytes(content[:9000] + bytes([content[9000] ^ 16]) + content[9001:])
+    report = mvmdb.json("verify", SKYCELL, "--repair", expect=6)
+    assert [(item["problem"], item["outcome"]) for item in report["findings"]] == [("damaged", "recorded")]
+    [row] = [row for row in mvmdb.json("status", SKYCELL) if row["layer"] == LAYER]
+    assert row["reasons"] == ["product_damaged"]
+    product.write_bytes(content)
+    assert mvmdb.json("verify", "--repair")["n_unrepaired"] == 0
+
+    def told() -> list[tuple[Any, ...]]:
+        names = ("revision", "state", "file_path", "file_sha256", "build_id", "n_inputs", "recipe_sha256")
+        return [tuple(row[name] for name in names) for row in mvmdb.json("product", "history", PRODUCT)]
+
+    before = told()
+    mvmdb.sql("with gone as (delete from mvm.product returning 1) select count(*) from gone")
+    mvmdb.sql("with gone as (delete from mvm.build returning 1) select count(*) from gone")
+    assert mvmdb.json("catalog", "rebuild", mvmdb.home / "products", "--dry-run")["restored"]
+    report = mvmdb.json("catalog", "rebuild", mvmdb.home / "products")
+    assert [row["revision"] for row in report["restored"] if row["product"] == PRODUCT] == [1, 2, 3]
+    assert told() == before
+    [row] = [row for row in mvmdb.json("status", SKYCELL) if row["layer"] == LAYER]
+    assert row["status"] == "current"
+    mvmdb.run("product", "pin", PRODUCT, 1, "--by", "ada")  # files know of no pins
+
+
+def test_rules_of_retention(built: tuple[CommandLine, datetime]) -> None:
+    mvmdb, _ = built
+    assert "0 files" in mvmdb.run("product", "prune").stdout
+    mvmdb.run("retention", "set", "--newest", 0, "--skycell", SKYCELL)
+    assert [row["skycell"] for row in mvmdb.json("retention", "list")] == ["*", SKYCELL]
+    would = mvmdb.json("product", "prune", "--dry-run")
+    done = mvmdb.json("product", "prune")
+    assert (done["n_files"], done["freed_bytes"]) == (1, would["freed_bytes"])
+    states = [row["file_state"] for row in mvmdb.json("product", "history", PRODUCT)]
+    assert states == ["in_place", "pruned", "in_place"]
+    mvmdb.run("product", "unpin", PRODUCT, 1)
+    mvmdb.run("retention", "remove", "--skycell", SKYCELL)
+    assert [row["skycell"] for row in mvmdb.json("retention", "list")] == ["*"]

@@ -14,7 +14,6 @@ from astropy.io import fits
 
 from mvmdb.files.exposure import read_exposure
 from mvmdb.names import LayerName, ProductName, SkycellName
-from mvmdb.pipeline.build import compute_layer
 from mvmdb.records import (
     ENGINE,
     ChipFacts,
@@ -26,6 +25,7 @@ from mvmdb.records import (
 )
 from mvmdb.sky.grid import PixelBox, TanGrid
 from tests.peer.comparison import Mosaic
+from tests.support.layers import layer_of
 
 GOOD_BITS = {"wfc": 80, "hrc": 80, "uvis": 80, "ir": 528, "pc": 2 + 8 + 1024}
 """DQ bits that reject no pixel, on both sides."""
@@ -84,7 +84,7 @@ def plan_files(plan: LayerPlan) -> list[Path]:
 
 def build_ours(plan: LayerPlan) -> tuple[LayerImage, Mosaic]:
     """Return a layer by mvmdb."""
-    image, _ = compute_layer(plan)
+    image = layer_of(plan)
     return image, Mosaic(image.science, image.weight, image.context)
 
 

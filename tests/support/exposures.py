@@ -14,6 +14,10 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from mvmdb.files.exposure import open_exposure
+from mvmdb.sky.distortion import ChipDistortion
+from mvmdb.sky.footprint import PixelToSky
+
 Changes = Mapping[str, object]
 """Keywords to set; None removes one."""
 
@@ -255,3 +259,31 @@ def replace_card(encoded: bytes, keyword: str, hdu_index: int, card: bytes) -> b
     """Return the file with one card replaced, byte for byte, by whatever is given."""
     position = find_card(encoded, keyword, hdu_index)
     return encoded[:position] + card.ljust(CARD_BYTES)[:CARD_BYTES] + encoded[position + CARD_BYTES :]
+
+
+@dataclass(frozen=True, eq=False)
+class ChipArrays:
+    """A chip, read whole."""
+
+    science: NDArray[np.float32]
+    dq: NDArray[np.int32]
+    error: NDArray[np.float32] | None
+    header: Mapping[str, object]
+    pixel_to_sky: PixelToSky
+    distortion: ChipDistortion
+    file_sha256: str
+
+
+def read_chip(path: Path | str, hdu_index: int, *, with_error: bool = False) -> ChipArrays:
+    """Return all pixels of a chip."""
+    exposure = open_exposure(path)
+    chip = exposure.chip(hdu_index, with_error=with_error)
+    return ChipArrays(
+        chip.science[:],
+        chip.dq[:],
+        None if chip.error is None else chip.error[:],
+        chip.header,
+        chip.pixel_to_sky,
+        chip.distortion,
+        exposure.sha256,
+    )

@@ -70,7 +70,7 @@ def _our_headers(hdus: fits.HDUList) -> dict[str, dict[str, Any]]:
     chip_headers = _chip_headers(hdus)
     plan = _plan(hdus, chip_headers)
     image = make_image(plan)
-    image = replace(image, weight=np.ones_like(image.weight))
+    image = replace(image, arrays=replace(image.arrays, weight=np.ones_like(image.weight)))
     science = science_cards(plan, image, chip_headers)
     return {
         "PRIMARY": _values(primary_header(plan, image, chip_headers, make_stamp(), science)),

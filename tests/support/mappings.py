@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from mvmdb.sky.grid import PixelBox
+
 Floats = NDArray[np.float64]
 
 
@@ -59,3 +61,8 @@ def overlap_areas(outline: shapely.Polygon, shape: tuple[int, int]) -> Floats:
     y, x = np.indices(shape)
     pixels = shapely.box(x - 0.5, y - 0.5, x + 0.5, y + 0.5)
     return np.asarray(shapely.area(shapely.intersection(pixels, outline)))
+
+
+def box_of(shape: tuple[int, int]) -> PixelBox:
+    """Return the box of a whole array ``(ny, nx)``."""
+    return PixelBox(0, 0, shape[1], shape[0])

@@ -1,4 +1,4 @@
-"""A real S3 server on the loopback address, and a look at what it holds that goes past fsspec."""
+"""A real S3 server on the loopback address, filled by another road than fsspec."""
 
 from __future__ import annotations
 
@@ -39,15 +39,3 @@ def put_file(bucket: Any, path: Path, key: str) -> str:
     """Store a file; return its URL."""
     bucket.put_object(Key=key, Body=path.read_bytes())
     return f"s3://{bucket.name}/{key}"
-
-
-def keys(bucket: Any) -> list[str]:
-    """Return the keys of all objects, sorted."""
-    return sorted(item.key for item in bucket.objects.all())
-
-
-def content(bucket: Any, location: str) -> bytes:
-    """Return the bytes of an object by its URL."""
-    body = bucket.Object(location.removeprefix(f"s3://{bucket.name}/")).get()["Body"]
-    with body:
-        return bytes(body.read())

@@ -14,6 +14,7 @@ from mvmdb.names import LayerName, ProductName, SkycellName
 from mvmdb.records import (
     DrizzleParameters,
     InputStatistics,
+    LayerArrays,
     LayerImage,
     LayerInput,
     LayerPlan,
@@ -120,9 +121,7 @@ def make_image(plan: LayerPlan, seed: int = 1) -> LayerImage:
         context[index // 32] |= pixels.astype(np.uint32) << np.uint32(index % 32)
     exptime = sum_of(hit, [chip.exptime_s for chip in plan.inputs])
     return LayerImage(
-        science,
-        weight.astype(np.float32),
-        context.view(np.int32),
+        LayerArrays(science, weight.astype(np.float32), context.view(np.int32)),
         _statistics(plan, hit.sum(axis=0), exptime, weight),
         tuple(InputStatistics(index, int(pixels.sum())) for index, pixels in enumerate(hit)),
     )

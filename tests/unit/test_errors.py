@@ -33,7 +33,13 @@ FAMILIES = {
     errors.ExposureError: (3, {"ExposureFileError", "MissingFileError", "HeaderError", "WcsError"}),
     errors.CatalogError: (
         4,
-        {"CatalogUnreachableError", "SchemaVersionError", "ConflictError", "FrozenTessellationError"},
+        {
+            "CatalogUnreachableError",
+            "SchemaVersionError",
+            "RightsError",
+            "ConflictError",
+            "FrozenTessellationError",
+        },
     ),
     errors.MosaicError: (
         5,

@@ -31,6 +31,29 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     assert chosen.products_dir == tmp_path / "xdg/mvmdb/products"
     assert chosen.database_url is None
     assert 1 <= chosen.workers <= (os.cpu_count() or 1)
+    assert (chosen.max_build_output_bytes, chosen.max_build_seconds) == (None, None)
+
+
+def test_memory_of_a_build_is_four_fifths_of_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    granted = tmp_path / "memory.max"
+    monkeypatch.setattr(settings, "_CONTAINER_MEMORY_FILE", granted)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": 5000}.__getitem__)
+    assert load_settings().max_build_memory_bytes == 4_000_000
+    granted.write_text("max\n")
+    assert load_settings().max_build_memory_bytes == 4_000_000
+    granted.write_text("1000000\n")
+    assert load_settings().max_build_memory_bytes == 800_000
+
+
+def test_limits_of_builds_take_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MVMDB_MAX_BUILD_MEMORY_BYTES", "4GiB")
+    monkeypatch.setenv("MVMDB_MAX_BUILD_OUTPUT_BYTES", "10GB")
+    monkeypatch.setenv("MVMDB_MAX_BUILD_SECONDS", "90")
+    chosen = load_settings()
+    assert chosen.max_build_memory_bytes == 4 * 2**30
+    assert (chosen.max_build_output_bytes, chosen.max_build_seconds) == (10**10, 90.0)
 
 
 def test_root_keeps_its_home_where_postgresql_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,11 +99,13 @@ def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert load_settings().products_dir == tmp_path / "here/mosaics"
 
 
-def test_products_may_go_to_an_object_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_products_do_not_go_to_an_object_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MVMDB_HOME", str(tmp_path))
-    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", "s3://bucket/mosaics/")
-    assert load_settings().products_dir == "s3://bucket/mosaics"
     assert load_settings().cache_dir == tmp_path / "cache"
+    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", "s3://bucket/mosaics/")
+    with pytest.raises(SettingsError, match="is a URL, not a directory") as caught:
+        load_settings()
+    assert "products do not go to object stores" in str(caught.value.hint)
 
 
 def test_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +123,13 @@ def test_settings_do_not_change() -> None:
     [
         ("MVMDB_WORKERS", "many", "'many'"),
         ("MVMDB_WORKERS", "0", "greater than or equal to 1"),
+        ("MVMDB_LEASE_S", "0", "greater than 0"),
+        ("MVMDB_LEASE_S", "inf", "finite"),
         ("MVMDB_DATABASE_URL", "mysql://host/database", "postgresql://"),
+        ("MVMDB_MAX_BUILD_MEMORY_BYTES", "much", "could not parse value"),
+        ("MVMDB_MAX_BUILD_MEMORY_BYTES", "0", "greater than 0"),
+        ("MVMDB_MAX_BUILD_OUTPUT_BYTES", "-1", "greater than 0|could not parse"),
+        ("MVMDB_MAX_BUILD_SECONDS", "0", "greater than 0"),
         ("MVMDB_HOME", __file__, "is not a directory"),
         ("MVMDB_PRODUCTS_DIR", __file__, "is not a directory"),
     ],

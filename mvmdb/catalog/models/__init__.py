@@ -3,7 +3,7 @@
 Views and functions stand in ``sql/``; what is printed from here stands in ``sql/tables``.
 """
 
-from mvmdb.catalog.models.base import SCHEMA, metadata, sql_object
+from mvmdb.catalog.models.base import OTHER_SCHEMAS, SCHEMA, metadata, sql_object
 from mvmdb.catalog.models.exposures import (
     chip,
     exclusion_rule,
@@ -13,12 +13,22 @@ from mvmdb.catalog.models.exposures import (
     placement,
     withdrawal,
 )
-from mvmdb.catalog.models.products import build, engine, parameter_rule, parameter_set, product, product_input
+from mvmdb.catalog.models.leases import lease
+from mvmdb.catalog.models.products import (
+    build,
+    engine,
+    parameter_rule,
+    parameter_set,
+    product,
+    product_input,
+    retention_rule,
+)
 from mvmdb.catalog.models.publication import filter_band, publisher
 from mvmdb.catalog.models.selections import selection, selection_exclusion
 from mvmdb.catalog.models.sky import layer_scale, projection_cell, projection_core, ring, tessellation
 
 __all__ = [
+    "OTHER_SCHEMAS",
     "SCHEMA",
     "build",
     "chip",
@@ -29,6 +39,7 @@ __all__ = [
     "filter_band",
     "ingest_failure",
     "layer_scale",
+    "lease",
     "metadata",
     "parameter_rule",
     "parameter_set",
@@ -38,6 +49,7 @@ __all__ = [
     "projection_cell",
     "projection_core",
     "publisher",
+    "retention_rule",
     "ring",
     "selection",
     "selection_exclusion",

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 SCHEMA = "mvm"
+OTHER_SCHEMAS = ("ivoa",)
+"""Schemas whose names standards prescribe; they hold views and functions, tables all stand in ``mvm``."""
 
 metadata = MetaData(
     schema=SCHEMA,

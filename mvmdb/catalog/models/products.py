@@ -131,6 +131,26 @@ parameter_rule = Table(
     comment="Values of drizzle parameters and the layers they hold for.",
 )
 
+
+def _cost_columns() -> list[Column[Any]]:
+    """Return what a build had to do and what it took: null where nobody has measured it."""
+    meanings = {
+        "engine": (Text, "Engine that drew it, name and version; null, as what follows, where not measured"),
+        "n_input_pixels": (BigInteger, "Pixels of the chips that lie in the skycell, by their outlines"),
+        "n_output_pixels": (BigInteger, "Pixels of one array of the product"),
+        "n_context_planes": (Integer, "Planes of the context image, and one more where there is an ERR"),
+        "n_threads": (Integer, "Threads that drew at a time"),
+        "wall_s": (Float(53), "Time from reading to the written file, seconds"),
+        "cpu_s": (Float(53), "Processor time in the same interval, of all threads, seconds"),
+        "peak_memory_bytes": (
+            BigInteger,
+            "Largest own (anonymous) memory of the process, bytes; null where the system tells none",
+        ),
+        "output_bytes": (BigInteger, "Size of the file, bytes"),
+    }
+    return [column(name, kind, nullable=True, comment=comment) for name, (kind, comment) in meanings.items()]
+
+
 build = Table(
     "build",
     metadata,
@@ -153,14 +173,22 @@ build = Table(
     column("directory", Text, comment="Directory the product is written to, absolute path"),
     column("host", Text, comment="Name of the machine that built"),
     column("process_id", Integer, comment="Process that built"),
+    column(
+        "lease_token",
+        BigInteger,
+        nullable=True,
+        comment="Token of the lease under which it ran; null before there were leases",
+    ),
     column("outcome", Text, comment="running, published, failed or abandoned"),
     column("error", Text, nullable=True, comment="Why a failed build failed"),
     column("started_at", DateTime(True), server_default=func.now(), comment="Start of the build, UTC"),
     column("finished_at", DateTime(True), nullable=True, comment="End of the build, UTC"),
+    *_cost_columns(),
     CheckConstraint("outcome in ('running', 'published', 'failed', 'abandoned')", name="outcome"),
     CheckConstraint("(outcome = 'running') = (finished_at is null)", name="finished_when_over"),
     Index("build_layer_idx", "skycell", "layer", "selection"),
     Index("build_running_idx", "build_id", postgresql_where=text("outcome = 'running'")),
+    Index("build_cost_idx", "engine", "host", "finished_at", postgresql_where=text("wall_s is not null")),
     comment="Executions of recipes, successful or not.",
 )
 
@@ -230,18 +258,30 @@ product = Table(
         "file_state",
         Text,
         server_default=text("'in_place'"),
-        comment="in_place, lost (no file there) or damaged (of another size or hash), when last checked",
+        comment="in_place, lost (no file there), damaged (of another size or hash), when last checked;"
+        " or pruned: removed by the rules of retention",
     ),
     column(
         "file_state_since",
         DateTime(True),
         nullable=True,
-        comment="When a check first found this state, UTC; null where no check has changed it",
+        comment="When a check first found this or the file was pruned, UTC; null where nothing changed it",
     ),
+    column(
+        "pinned_by",
+        Text,
+        nullable=True,
+        comment="Who wants the file kept whatever the rules; null for nobody",
+    ),
+    column("pinned_at", DateTime(True), nullable=True, comment="When it was pinned, UTC; null if it is not"),
     UniqueConstraint("product", "revision"),
     CheckConstraint("state in ('staged', 'current', 'superseded', 'retired')", name="state"),
     CheckConstraint("(state = 'retired') = (retired_at is not null)", name="retired_when_dated"),
-    CheckConstraint("file_state in ('in_place', 'lost', 'damaged')", name="file_state"),
+    CheckConstraint("file_state in ('in_place', 'lost', 'damaged', 'pruned')", name="file_state"),
+    CheckConstraint(
+        "file_state <> 'pruned' or state in ('superseded', 'retired')", name="only_former_are_pruned"
+    ),
+    CheckConstraint("(pinned_at is null) = (pinned_by is null)", name="pinned_by_somebody"),
     CheckConstraint("(state = 'staged') = (published_at is null)", name="published_when_in_place"),
     Index(
         "product_current_idx",
@@ -253,6 +293,22 @@ product = Table(
     ),
     Index("product_history_idx", "skycell", "layer", "selection", "published_at"),
     comment="Files that builds published, every revision; a row is current only after its file is in place.",
+)
+
+retention_rule = Table(
+    "retention_rule",
+    metadata,
+    column("skycell", Text, primary_key=True, comment="Skycell the rule is for; * for every one"),
+    column("layer", Text, primary_key=True, comment="Layer the rule is for; * for every one"),
+    column("keep_newest", Integer, comment="Number of the newest former revisions of a layer that are kept"),
+    column(
+        "keep_days",
+        Float(53),
+        comment="Former revisions are kept for so many days after they were superseded",
+    ),
+    column("decided_at", DateTime(True), server_default=func.now(), comment="When the rule was made, UTC"),
+    CheckConstraint("keep_newest >= 0 and keep_days >= 0", name="not_negative"),
+    comment="How long files of superseded products are kept; the most special rule for a layer decides.",
 )
 
 product_input = Table(

@@ -13,9 +13,10 @@ import pytest
 from astropy.io import fits
 
 from mvmdb.errors import ExposureFileError, HeaderError, WcsError
-from mvmdb.files.exposure import WFPC2_EDGE_BIT, read_chip, read_exposure
+from mvmdb.files.chip_images import WFPC2_EDGE_BIT
+from mvmdb.files.exposure import read_exposure
 from mvmdb.sky.footprint import ring_area_sr
-from tests.support.exposures import Changes, SyntheticExposure, replace_card
+from tests.support.exposures import Changes, SyntheticExposure, read_chip, replace_card
 
 ARCSEC2_PER_SR = (180 * 3600 / np.pi) ** 2
 

@@ -16,10 +16,10 @@ from astropy.io import fits
 
 from mvmdb.errors import ExposureError, ExposureFileError, HeaderError, WcsError
 from mvmdb.files.exclusion import is_serious
-from mvmdb.files.exposure import read_chip, read_exposure
+from mvmdb.files.exposure import read_exposure
 from mvmdb.records import ExposureFacts
 from mvmdb.sky.footprint import ring_area_sr
-from tests.support.exposures import CARD_BYTES, SyntheticExposure, find_card, replace_card
+from tests.support.exposures import CARD_BYTES, SyntheticExposure, find_card, read_chip, replace_card
 from tests.support.header_mutations import mutate_headers
 
 NAME = "jb6o23rtq_flt.fits"

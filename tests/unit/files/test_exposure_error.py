@@ -9,8 +9,7 @@ import pytest
 from astropy.io import fits
 
 from mvmdb.errors import ExposureFileError, HeaderError
-from mvmdb.files.exposure import read_chip
-from tests.support.exposures import SyntheticExposure
+from tests.support.exposures import SyntheticExposure, read_chip
 
 
 def written(folder: Path, *, kind: str = "acs_wfc") -> Path:

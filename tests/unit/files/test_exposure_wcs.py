@@ -12,9 +12,8 @@ import pytest
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from mvmdb.files.exposure import read_chip
 from mvmdb.sky.sphere import tangent_sky
-from tests.support.exposures import SyntheticExposure
+from tests.support.exposures import SyntheticExposure, read_chip
 from tests.support.shared_data import shared_data
 
 with warnings.catch_warnings():

@@ -23,6 +23,7 @@ FIXED = [
     "WCSNAME",
     "MDRIZSKY",
     "FLUXSCAL",
+    "SKYRATE",
     "SKYGROUP",
     "NPIXCONT",
     "DRZISCL",

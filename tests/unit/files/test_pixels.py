@@ -12,9 +12,10 @@ from astropy.io import fits
 
 from mvmdb.errors import ProductFileError, ProvenanceError
 from mvmdb.files.pixels import ProductPixels, read_pixels
-from mvmdb.files.product import publish, stage_product
+from mvmdb.files.product import publish
 from mvmdb.records import LayerImage, LayerPlan
 from mvmdb.sky.grid import PixelBox
+from tests.support.layers import stage_product
 from tests.support.product_makers import BUILD_ID, make_chip_headers, make_image, make_plan, make_stamp
 
 BOX = PixelBox(30, 20, 37, 23)
@@ -49,7 +50,9 @@ def test_pixels_are_those_that_were_written(tmp_path: Path, n_inputs: int) -> No
 def test_error_is_read_where_there_is_one(tmp_path: Path) -> None:
     plan = make_plan(4)
     image = make_image(plan)
-    with_error = dataclasses.replace(image, error=np.abs(image.science) / 3)
+    with_error = dataclasses.replace(
+        image, arrays=dataclasses.replace(image.arrays, error=np.abs(image.science) / 3)
+    )
     found = read(write(tmp_path, plan, with_error))
     assert found.error is not None
     assert found.error.tobytes() == with_error.error[20:23, 30:37].tobytes()

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from mvmdb.errors import GridMismatchError
-from mvmdb.files.product import publish, read_product, stage_product, verify_product
+from mvmdb.files.product import publish, read_product, verify_product
 from mvmdb.records import (
     DrizzleParameters,
     FootprintStatistics,
     InputStatistics,
+    LayerArrays,
     LayerImage,
     LayerPlan,
     Preparation,
@@ -22,6 +22,7 @@ from mvmdb.records import (
 from mvmdb.sky.footprint import ring_area_sr
 from mvmdb.sky.grid import PixelBox
 from mvmdb.sky.region import parse_region
+from tests.support.layers import stage_product
 from tests.support.product_makers import make_chip_headers, make_image, make_plan, make_stamp, with_input
 
 TINY = PixelBox(2000, 3000, 2012, 3011)
@@ -36,7 +37,9 @@ def write(
 
 def with_error(plan: LayerPlan) -> LayerImage:
     image = make_image(plan)
-    return dataclasses.replace(image, error=np.abs(image.science) / 3)
+    return dataclasses.replace(
+        image, arrays=dataclasses.replace(image.arrays, error=np.abs(image.science) / 3)
+    )
 
 
 def test_error_extension_stands_after_the_weights(tmp_path: Path) -> None:
@@ -57,13 +60,6 @@ def test_without_error_there_is_no_extension(tmp_path: Path) -> None:
     path = write(tmp_path, plan, make_image(plan))
     assert read_product(path).error is None
     assert fits.getval(path, "NEXTEND") == 4
-
-
-def test_error_must_have_the_shape_of_the_plan(tmp_path: Path) -> None:
-    plan = make_plan(2)
-    image = dataclasses.replace(make_image(plan), error=np.zeros((3, 3), dtype=np.float32))
-    with pytest.raises(GridMismatchError, match="error array"):
-        write(tmp_path, plan, image)
 
 
 def test_a_wrong_nextend_is_found(tmp_path: Path) -> None:
@@ -214,8 +210,27 @@ def test_outline_is_that_of_the_weights(tmp_path: Path) -> None:
     image = make_image(plan)
     weight = np.zeros_like(image.weight)
     weight[10:40, 5:50] = 1
-    path = write(tmp_path, plan, dataclasses.replace(image, weight=weight))
+    arrays = dataclasses.replace(image.arrays, weight=weight)
+    path = write(tmp_path, plan, dataclasses.replace(image, arrays=arrays))
     (ring,) = parse_region(fits.getval(path, "S_REGION", "SCI"))
     header = fits.getheader(path, "SCI")
     true_pixel_sr = np.radians(0.04 / 3600) ** 2 * header["MVMPXARE"]
     assert ring_area_sr(ring) == pytest.approx(30 * 45 * true_pixel_sr, rel=1e-4)
+
+
+def test_pixels_make_room_for_a_long_outline(tmp_path: Path) -> None:
+    """Four hundred islands: more S_REGION than the file had room for when its pixels were drawn."""
+    plan = make_plan(2, extent=PixelBox(2000, 3000, 2600, 3600))
+    weight = np.zeros((600, 600), dtype=np.float32)
+    for y, x in np.ndindex(20, 20):
+        weight[30 * y : 30 * y + 20, 30 * x : 30 * x + 20] = 1 + x
+    science = np.arange(600 * 600, dtype=np.float32).reshape(600, 600)
+    context = weight.astype(np.int32)[np.newaxis]
+    image = dataclasses.replace(make_image(make_plan(2)), arrays=LayerArrays(science, weight, context))
+    path = write(tmp_path, plan, image)
+    assert len(parse_region(fits.getval(path, "S_REGION", "SCI"))) == 400
+    product = read_product(path)
+    np.testing.assert_array_equal(product.science, science)
+    np.testing.assert_array_equal(product.weight, weight)
+    np.testing.assert_array_equal(product.context, context)
+    assert verify_product(path) == []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-import weakref
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,12 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mvmdb.errors import ContextOverflowError, EmptyLayerError, GridMismatchError, MosaicError
+from mvmdb.errors import EmptyLayerError, GridMismatchError, MosaicError
 from mvmdb.mosaic.context import count_inputs, decode_context
-from mvmdb.mosaic.engine import EngineInput, build_layer_image
-from mvmdb.mosaic.pixmap import PixelMapping
-from mvmdb.records import DrizzleParameters, LayerImage
-from tests.support.mappings import AffineMapping, overlap_areas
+from mvmdb.mosaic.engine import build_layer_image
+from mvmdb.mosaic.inputs import EngineInput
+from mvmdb.mosaic.pixmap import PixelMapping, sticks_out
+from mvmdb.records import (
+    COMPILED_ENGINE,
+    REFERENCE_ENGINE,
+    DrizzleParameters,
+    FinishedLayer,
+    LayerArrays,
+    LayerImage,
+)
+from mvmdb.sky.grid import PixelBox
+from tests.support.mappings import AffineMapping, box_of, overlap_areas
 from tests.support.shared_data import shared_data
 
 Floats = NDArray[np.float64]
@@ -28,6 +35,18 @@ Floats = NDArray[np.float64]
 SHAPE = (50, 60)
 CHIP = (18, 24)
 EXACT = DrizzleParameters(mapping_error_pix=0)
+
+
+class Choice:
+    """The engine that the tests of this module run on, one after the other."""
+
+    engine = COMPILED_ENGINE
+
+
+@pytest.fixture(params=[COMPILED_ENGINE, REFERENCE_ENGINE], scope="module", autouse=True)
+def engine(request: pytest.FixtureRequest) -> str:
+    Choice.engine = request.param
+    return Choice.engine
 
 
 def chip_input(
@@ -52,7 +71,7 @@ def build(
     inputs: list[EngineInput], *, shape: tuple[int, int] = SHAPE, parameters: DrizzleParameters = EXACT
 ) -> LayerImage:
     return build_layer_image(
-        shape, inputs, n_inputs=len(inputs), parameters=parameters, skycell_n_pixels=10**6
+        box_of(shape), inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6
     )
 
 
@@ -128,20 +147,19 @@ def test_weight_is_exposure_time_times_overlap(
     """Chips inside, across every edge and corner, and outside: no pixel's weight is lost or moved."""
     mapping = AffineMapping(scale, angle_rad, skew, mirrored=skew > 0).centred_on(*centre, CHIP)
     exptime_s = 250.0
-    overlap = overlap_areas(mapping.outline(CHIP), SHAPE)
-    item = chip_input(mapping, rate=2.5, exptime_s=exptime_s)
-    if overlap.sum() < 1e-3:
-        return
-    layer = build([item], parameters=DrizzleParameters(pixfrac=pixfrac, mapping_error_pix=0))
-    if pixfrac == 1:
-        expected = exptime_s * overlap / mapping.pixel_area
-        np.testing.assert_allclose(layer.weight, expected, atol=2e-6 * exptime_s / mapping.pixel_area)
-        assert layer.weight.sum(dtype=float) == pytest.approx(expected.sum(), rel=1e-5)
     y, x = np.indices(CHIP).reshape(2, -1)
     half = pixfrac / 2
     drops = mapping.pixel_outlines(np.stack([x - half, y - half, x + half, y + half], axis=-1))
     output = shapely.box(-0.5, -0.5, SHAPE[1] - 0.5, SHAPE[0] - 0.5)
     inside = shapely.area(shapely.intersection(drops, output)).sum() / (mapping.pixel_area * pixfrac**2)
+    if inside < 1e-3:
+        return
+    item = chip_input(mapping, rate=2.5, exptime_s=exptime_s)
+    layer = build([item], parameters=DrizzleParameters(pixfrac=pixfrac, mapping_error_pix=0))
+    if pixfrac == 1:
+        expected = exptime_s * overlap_areas(mapping.outline(CHIP), SHAPE) / mapping.pixel_area
+        np.testing.assert_allclose(layer.weight, expected, atol=2e-6 * exptime_s / mapping.pixel_area)
+        assert layer.weight.sum(dtype=float) == pytest.approx(expected.sum(), rel=1e-5)
     assert layer.weight.sum(dtype=float) == pytest.approx(exptime_s * inside, rel=1e-5, abs=1e-4)
     np.testing.assert_allclose(layer.science[layer.weight > 0], 2.5, rtol=1e-6)
 
@@ -307,39 +325,16 @@ def test_same_inputs_give_the_same_bits() -> None:
     assert first.statistics == second.statistics
 
 
-def test_inputs_are_taken_one_at_a_time() -> None:
-    """The next chip is read when the last one is added and forgotten."""
-    events: list[str] = []
-
-    def inputs() -> Iterator[EngineInput]:
-        last: weakref.ref[EngineInput] | None = None
-        for index in range(3):
-            assert last is None or last() is None
-            events.append(f"read {index}")
-            item = chip_input(AffineMapping(shift=(20.0, 15.0)))
-            last = weakref.ref(item)
-            yield item
-            del item
-
-    build_layer_image(
-        SHAPE,
-        inputs(),
-        n_inputs=3,
-        parameters=EXACT,
-        skycell_n_pixels=10**6,
-        on_input=lambda index: events.append(f"added {index}"),
-    )
-    assert events == ["read 0", "added 0", "read 1", "added 1", "read 2", "added 2"]
-
-
 def test_memory_does_not_grow_with_the_number_of_inputs() -> None:
     chip, shape = (150, 200), (150, 200)
     peaks = []
     for n_inputs in (1, 4):
-        inputs = (chip_input(AffineMapping(), shape=chip) for _ in range(n_inputs))
+        inputs = [chip_input(AffineMapping(), shape=chip)] * n_inputs
         tracemalloc.start()
         try:
-            build_layer_image(shape, inputs, n_inputs=n_inputs, parameters=EXACT, skycell_n_pixels=10**6)
+            build_layer_image(
+                box_of(shape), inputs, engine=Choice.engine, parameters=EXACT, skycell_n_pixels=10**6
+            )
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -366,14 +361,6 @@ def test_a_layer_that_nothing_reaches_is_refused() -> None:
         assert caught.value.hint is not None
 
 
-def test_the_number_of_inputs_must_be_as_announced() -> None:
-    inputs = scattered_inputs(3, seed=2)
-    with pytest.raises(ContextOverflowError, match="the 2 announced"):
-        build_layer_image(SHAPE, inputs, n_inputs=2, parameters=EXACT, skycell_n_pixels=10**6)
-    with pytest.raises(ValueError, match="3 inputs given, 4 announced"):
-        build_layer_image(SHAPE, inputs, n_inputs=4, parameters=EXACT, skycell_n_pixels=10**6)
-
-
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
@@ -389,14 +376,14 @@ def test_unsupported_parameters_are_refused(parameters: DrizzleParameters, words
         build(scattered_inputs(1, seed=2), parameters=parameters)
 
 
-def test_lost_weight_is_an_error() -> None:
+def test_a_folded_mapping_is_an_error() -> None:
     """A mapping that throws the middle of the chip far outside its edges."""
 
     def folded(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         return x + 10, y + 10 + 1e3 * ((np.abs(x - 12) < 3) & (np.abs(y - 9) < 3))
 
     item = EngineInput(np.ones(CHIP, np.float32), np.ones(CHIP, np.float32), folded, 1.0, 1.0)
-    with pytest.raises(MosaicError, match="of the weight") as caught:
+    with pytest.raises(MosaicError, match=r"of the weight|more than 256 output pixels") as caught:
         build([item])
     assert caught.value.hint is not None
 
@@ -415,4 +402,105 @@ def test_rate_and_weight_must_be_images_of_one_shape(shape: tuple[int, ...]) -> 
 def test_inputs_must_be_physical(area_ratio: float, exptime_s: float, weight: float) -> None:
     ones = np.ones(CHIP, dtype=np.float32)
     with pytest.raises(ValueError, match=r"must be positive|must not be negative"):
-        EngineInput(ones, weight * ones, AffineMapping(), area_ratio, exptime_s)
+        build([EngineInput(ones, weight * ones, AffineMapping(), area_ratio, exptime_s)])
+
+
+@pytest.mark.parametrize("with_error", [False, True])
+def test_strips_and_threads_change_no_bit(with_error: bool) -> None:
+    """Chips of several windows; strips of one row, of a few, and the whole layer at once."""
+    rng = np.random.default_rng(4)
+    chip, shape = (1100, 70), (300, 280)
+    inputs = [
+        EngineInput(
+            rng.normal(3, 1, chip).astype(np.float32),
+            np.where(rng.random(chip) < 0.9, 100, 0).astype(np.float32),
+            AffineMapping(scale, angle, 0.02).centred_on(*rng.uniform(80, 200, 2), chip),
+            1.0,
+            100.0,
+            np.full(chip, 0.5, np.float32),
+        )
+        for scale, angle in ((0.31, 0.4), (0.77, 2.0), (1.2, 4.4))
+    ]
+    parameters = DrizzleParameters(error=with_error)
+
+    def arrays(**how: int) -> list[bytes]:
+        layer = build_layer_image(
+            box_of(shape), inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6, **how
+        )
+        error = [] if layer.error is None else [layer.error]
+        return [array.tobytes() for array in (layer.science, layer.weight, layer.context, *error)]
+
+    whole = arrays(n_strip_rows=300)
+    for how in ({"n_strip_rows": 13}, {"n_strip_rows": 64, "n_threads": 3}, {}):
+        assert arrays(**how) == whole
+    assert arrays(n_strip_rows=150, n_threads=2) == whole
+
+
+def test_progress_counts_every_input_of_every_strip() -> None:
+    steps: list[tuple[int, int]] = []
+    build_layer_image(
+        box_of(SHAPE),
+        scattered_inputs(3, seed=2),
+        engine=Choice.engine,
+        parameters=EXACT,
+        skycell_n_pixels=10**6,
+        n_strip_rows=20,
+        on_step=lambda done, total: steps.append((done, total)),
+    )
+    assert steps == [(done, 9) for done in range(1, 10)]
+
+
+@pytest.mark.parametrize("n_first", [1, 31, 33, 40])
+def test_going_on_from_a_finished_layer_changes_no_bit(n_first: int) -> None:
+    """Inputs are appended, up to a second context plane, by strips; the finished layer is as in a file."""
+    inputs = scattered_inputs(40, seed=77)
+    first, whole = build(inputs[:n_first]), build(inputs)
+    layer = build_layer_image(
+        box_of(SHAPE),
+        inputs,
+        finished=FinishedLayer(as_in_a_file(first), n_first, box_of(SHAPE)),
+        engine=Choice.engine,
+        parameters=EXACT,
+        skycell_n_pixels=10**6,
+        n_strip_rows=17,
+    )
+    assert_same(layer, whole)
+
+
+def test_a_layer_may_grow_around_what_it_has() -> None:
+    """Chips that lie within the finished layer, and one more that does not."""
+    inner, outer = PixelBox(7, 5, 48, 41), PixelBox(-4, 2, 59, 60)
+    inputs = [
+        chip_input(AffineMapping(1.1, angle, 0.02).centred_on(27, 23, CHIP), rate=3 + angle)
+        for angle in (0.3, 1.4, 4.0)
+    ]
+    added = chip_input(AffineMapping(1.0, 0.8).centred_on(44, 40, CHIP))
+    assert not any(sticks_out(item.mapping, CHIP, inner, outer) for item in inputs)
+    assert sticks_out(added.mapping, CHIP, inner, outer)
+    how = {"engine": Choice.engine, "parameters": EXACT, "skycell_n_pixels": 10**6}
+    first = build_layer_image(inner, inputs, **how)
+    finished = FinishedLayer(as_in_a_file(first), 3, inner)
+    grown = build_layer_image(outer, [*inputs, added], finished=finished, n_strip_rows=11, **how)
+    assert_same(grown, build_layer_image(outer, [*inputs, added], **how))
+
+
+def test_what_sticks_out_of_a_side_that_stays_does_not_matter() -> None:
+    mapping = AffineMapping(shift=(4.2, 11.0))  # its left edge lies at 3.7
+    inner = PixelBox(5, 0, 60, 50)
+    assert sticks_out(mapping, CHIP, inner, PixelBox(4, 0, 60, 50))
+    assert not sticks_out(mapping, CHIP, inner, PixelBox(5, -9, 70, 90))
+    assert not sticks_out(mapping, CHIP, inner, inner)
+    on_the_border = AffineMapping(shift=(5.0, 11.0))  # at 4.5, as the box; rounding may take it across
+    assert sticks_out(on_the_border, CHIP, inner, PixelBox(4, 0, 60, 50))
+    assert not sticks_out(on_the_border, CHIP, PixelBox(4, 0, 60, 50), PixelBox(3, 0, 60, 50))
+
+
+def as_in_a_file(layer: LayerImage) -> LayerArrays:
+    return LayerArrays(layer.science.astype(">f4"), layer.weight.astype(">f4"), layer.context.astype(">i4"))
+
+
+def assert_same(found: LayerImage, expected: LayerImage) -> None:
+    for name in ("science", "weight", "context"):
+        assert getattr(found, name).tobytes() == getattr(expected, name).tobytes()
+    assert found.statistics == expected.statistics
+    assert found.inputs == expected.inputs

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mvmdb.errors import GridMismatchError
-from mvmdb.mosaic.engine import EngineInput, build_layer_image
+from mvmdb.mosaic.engine import build_layer_image
+from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.records import DrizzleParameters, LayerImage
-from tests.support.mappings import AffineMapping, overlap_areas
+from tests.support.mappings import AffineMapping, box_of, overlap_areas
 
 Floats = NDArray[np.float64]
 
@@ -38,9 +39,7 @@ def chip_input(
 
 
 def build(inputs: list[EngineInput], parameters: DrizzleParameters = WITH_ERROR) -> LayerImage:
-    return build_layer_image(
-        SHAPE, inputs, n_inputs=len(inputs), parameters=parameters, skycell_n_pixels=10**6
-    )
+    return build_layer_image(box_of(SHAPE), inputs, parameters=parameters, skycell_n_pixels=10**6)
 
 
 def rolled(angle_rad: float, scale: float = 1.3) -> AffineMapping:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mvmdb.errors import MosaicError
-from mvmdb.mosaic.pixmap import compute_pixmap, find_reaching_part
+from mvmdb.mosaic.pixmap import PixelMapping, compute_pixmap, find_reach
 from mvmdb.sky.grid import PixelBox
 from tests.support.mappings import AffineMapping
 
@@ -29,6 +29,13 @@ def exact_positions(mapping: Mapping, shape: tuple[int, int]) -> Floats:
 
 def largest_error(positions: Floats, exact: Floats) -> float:
     return float(np.hypot(*np.moveaxis(positions - exact, -1, 0)).max())
+
+
+def reaching_part(
+    mapping: PixelMapping, shape: tuple[int, int], output_shape: tuple[int, int]
+) -> PixelBox | None:
+    reach = find_reach(mapping, shape)
+    return None if reach is None else reach.part(PixelBox(0, 0, output_shape[1], output_shape[0]))
 
 
 def table_mapping(knot_offset: int, amplitude: float) -> Mapping:
@@ -152,7 +159,7 @@ def test_undefined_positions_are_refused() -> None:
     with pytest.raises(MosaicError, match="no finite position"):
         compute_pixmap(lambda x, y: (np.where(x > 150, np.nan, x), y), SHAPE, max_error_pix=1e-3)
     with pytest.raises(MosaicError, match="no finite position"):
-        find_reaching_part(lambda x, y: (np.where(x > 150, np.nan, x), y), SHAPE, (50, 50))
+        find_reach(lambda x, y: (np.where(x > 150, np.nan, x), y), SHAPE)
 
 
 @pytest.mark.parametrize("max_error_pix", [-1e-3, float("nan")])
@@ -185,7 +192,7 @@ def test_no_pixel_outside_the_reaching_part_touches_the_output(
     output = shapely.box(-0.5, -0.5, output_shape[1] - 0.5, output_shape[0] - 0.5)
     shapely.prepare(output)
     touching = shapely.intersects(output, outlines)
-    part = find_reaching_part(mapping, SHAPE, output_shape)
+    part = reaching_part(mapping, SHAPE, output_shape)
     if part is None:
         assert not touching.any()
     else:
@@ -203,7 +210,7 @@ def test_an_edge_that_bulges_between_the_nodes_is_not_missed() -> None:
 
     shape, output_shape = (20, 600), (30, 600)
     y, x = np.nonzero(exact_positions(mapping, shape)[..., 1] < 30)
-    part = find_reaching_part(mapping, shape, output_shape)
+    part = reaching_part(mapping, shape, output_shape)
     assert part is not None
     assert part.x0 <= x.min() < x.max() < part.x1
     assert part.y0 <= y.min() < y.max() < part.y1
@@ -211,15 +218,15 @@ def test_an_edge_that_bulges_between_the_nodes_is_not_missed() -> None:
 
 def test_a_large_pixel_reaches_farther_than_its_centre() -> None:
     mapping = AffineMapping(4.0, shift=(-4.0 * 39 - 1.9, 0.0))
-    part = find_reaching_part(mapping, (40, 40), (100, 100))
+    part = reaching_part(mapping, (40, 40), (100, 100))
     assert part is not None
     assert part.x1 == 40
-    assert find_reaching_part(AffineMapping(4.0, shift=(-4.0 * 39 - 30, 0.0)), (40, 40), (100, 100)) is None
+    assert reaching_part(AffineMapping(4.0, shift=(-4.0 * 39 - 30, 0.0)), (40, 40), (100, 100)) is None
 
 
 def test_a_corner_costs_a_corner() -> None:
     mapping = AffineMapping(shift=(-3900.0, -1900.0))
-    part = find_reaching_part(mapping, (2048, 4096), (5000, 5000))
+    part = reaching_part(mapping, (2048, 4096), (5000, 5000))
     assert part is not None
     assert part.x0 > 3800
     assert part.y0 > 1800
@@ -227,6 +234,6 @@ def test_a_corner_costs_a_corner() -> None:
 
 
 def test_what_lies_elsewhere_reaches_nothing() -> None:
-    assert find_reaching_part(AffineMapping(shift=(300.0, 0.0)), SHAPE, (100, 100)) is None
-    assert find_reaching_part(AffineMapping(shift=(0.0, -300.0)), SHAPE, (100, 100)) is None
-    assert find_reaching_part(lambda x, y: (x * np.nan, y * np.nan), SHAPE, (100, 100)) is None
+    assert reaching_part(AffineMapping(shift=(300.0, 0.0)), SHAPE, (100, 100)) is None
+    assert reaching_part(AffineMapping(shift=(0.0, -300.0)), SHAPE, (100, 100)) is None
+    assert reaching_part(lambda x, y: (x * np.nan, y * np.nan), SHAPE, (100, 100)) is None

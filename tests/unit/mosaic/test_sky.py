@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.engine import EngineInput
+from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.sky import SkyMatch, match_sky
 from mvmdb.mosaic.sky_bins import SkyBins, bin_side_pix, measure_sky_bins
 from mvmdb.records import SkyZero
-from tests.support.mappings import AffineMapping
+from tests.support.mappings import AffineMapping, box_of
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def matched(
     exptimes_s: Sequence[float] | None = None,
     zero: SkyZero = "faintest",
 ) -> SkyMatch:
-    bins = [measure_sky_bins(one, LAYER, bin_pix=BIN_PIX) for one in chips]
+    bins = [measure_sky_bins(one, box_of(LAYER), bin_pix=BIN_PIX) for one in chips]
     numbers = range(len(chips)) if exposure is None else exposure
     times_s = [100.0] * (max(numbers) + 1) if exptimes_s is None else exptimes_s
     return match_sky(bins, list(numbers), times_s, zero=zero)
@@ -251,7 +251,7 @@ def test_a_bin_counts_where_half_of_it_is_measured() -> None:
     weight[20:30, 10:16] = 1.0  # more than half of one
     # an input pixel is two layer pixels wide and covers them exactly; a bin is 20 of these wide
     mapping = AffineMapping(2.0, shift=(0.5, 0.5))
-    bins = measure_sky_bins(EngineInput(rate, weight, mapping, 0.25, 1.0), (100, 100), bin_pix=20)
+    bins = measure_sky_bins(EngineInput(rate, weight, mapping, 0.25, 1.0), box_of((100, 100)), bin_pix=20)
     assert bins.number.tolist() == [0, 1, 5, 6, 11]
     assert bins.brightness.tolist() == [0.75] * 5
 
@@ -263,7 +263,9 @@ def test_what_is_masked_or_not_finite_is_not_measured() -> None:
     weight[rng.random((100, 100)) < 0.2] = 0
     rate[weight == 0] = 1e6
     rate[rng.random((100, 100)) < 0.1] = np.nan
-    bins = measure_sky_bins(EngineInput(rate, weight, AffineMapping(), 1.0, 1.0), (100, 100), bin_pix=20)
+    bins = measure_sky_bins(
+        EngineInput(rate, weight, AffineMapping(), 1.0, 1.0), box_of((100, 100)), bin_pix=20
+    )
     assert bins.number.tolist() == list(range(25))
     assert bins.brightness.tolist() == [2.0] * 25
 
@@ -273,13 +275,15 @@ def test_the_mean_does_not_stick_to_the_steps_of_counts() -> None:
     rng = np.random.default_rng(4)
     rate = np.rint(rng.normal(5.3, 0.8, (400, 400))).astype(np.float32)
     weight = np.ones_like(rate)
-    bins = measure_sky_bins(EngineInput(rate, weight, AffineMapping(), 1.0, 1.0), (400, 400), bin_pix=20)
+    bins = measure_sky_bins(
+        EngineInput(rate, weight, AffineMapping(), 1.0, 1.0), box_of((400, 400)), bin_pix=20
+    )
     assert np.median(rate) == 5.0
     assert bins.brightness.mean() == pytest.approx(5.3, abs=0.03)
 
 
 def test_a_chip_beside_the_layer_has_no_bins() -> None:
-    bins = measure_sky_bins(chip(1.0, (5000, 5000), seed=1), LAYER, bin_pix=BIN_PIX)
+    bins = measure_sky_bins(chip(1.0, (5000, 5000), seed=1), box_of(LAYER), bin_pix=BIN_PIX)
     assert (bins.number.size, bins.brightness.size, bins.n_samples.size, bins.sigma) == (0, 0, 0, 0.0)
 
 

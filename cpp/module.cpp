@@ -1,0 +1,221 @@
+// The Python module: checks nothing that its caller in mvmdb/mosaic/compiled.py has checked.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernel.hpp"
+#include "layer.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace mvmdb;
+
+namespace {
+
+using Image = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
+using Positions = nb::ndarray<const double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using OutPositions = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Rows = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
+using ContextRows = nb::ndarray<std::int32_t, nb::ndim<2>, nb::device::cpu>;
+using Weights = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Planes = nb::ndarray<const std::int32_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Numbers = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using OutNumbers = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using Counts = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
+using Plane = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Zeros on a boundary of 64 bytes.
+struct Scratch {
+    explicit Scratch(long n) : numbers(std::size_t(n) + 8), start(numbers.data()) {
+        while (reinterpret_cast<std::uintptr_t>(start) % 64) ++start;
+    }
+    std::vector<double> numbers;
+    double* start;
+};
+
+const Routines* find_routines(const std::string& name) {
+#ifdef KERNEL_X86
+    __builtin_cpu_init();
+    const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                            __builtin_cpu_supports("avx512vl");
+    if (has_avx512 && (name.empty() || name == avx512::routines.name)) return &avx512::routines;
+    if (__builtin_cpu_supports("avx2") && (name.empty() || name == avx2::routines.name)) return &avx2::routines;
+#endif
+    if (name.empty() || name == generic::routines.name) return &generic::routines;
+    throw std::invalid_argument("this processor has no instruction set " + name);
+}
+
+
+Table read_table(nb::handle from) {
+    Table table;
+    if (from.is_none()) return table;
+    auto shifts = nb::cast<nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>>(from.attr("shifts_pix"));
+    table.shifts = shifts.data();
+    table.n[0] = long(shifts.shape(1));
+    table.n[1] = long(shifts.shape(0));
+    for (int axis = 0; axis < 2; ++axis) {
+        table.crpix[axis] = nb::cast<double>(from.attr("crpix")[axis]);
+        table.crval[axis] = nb::cast<double>(from.attr("crval")[axis]);
+        table.cdelt[axis] = nb::cast<double>(from.attr("cdelt")[axis]);
+    }
+    return table;
+}
+
+void read_polynomial(nb::handle from, double (&to)[kHighestOrder + 1][kHighestOrder + 1], int& order) {
+    auto coefficients = nb::cast<nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>>(from);
+    const long n = long(coefficients.shape(0));
+    if (n < 1 || n > kHighestOrder + 1 || long(coefficients.shape(1)) != n)
+        throw std::invalid_argument("SIP polynomials must be square and of order 9 at most");
+    for (long i = 0; i < n; ++i)
+        for (long j = 0; i + j < n; ++j) to[i][j] = coefficients.data()[i * n + j];
+    if (order < n - 1) order = int(n - 1);
+}
+
+// The numbers of a TanToTan, which must outlive them.
+Mapping read_mapping(nb::handle from) {
+    Mapping mapping;
+    nb::object distortion = from.attr("distortion");
+    auto homography = nb::cast<nb::ndarray<const double, nb::shape<3, 3>, nb::c_contig, nb::device::cpu>>(from.attr("homography"));
+    for (int k = 0; k < 9; ++k) mapping.homography[k] = homography.data()[k];
+    nb::object sip = distortion.attr("sip");
+    if (!sip.is_none()) {
+        read_polynomial(sip.attr("a"), mapping.sip[0], mapping.order);
+        read_polynomial(sip.attr("b"), mapping.sip[1], mapping.order);
+    }
+    for (int axis = 0; axis < 2; ++axis) {
+        mapping.crpix[axis] = nb::cast<double>(distortion.attr("crpix")[axis]);
+        if (!sip.is_none()) mapping.sip_crpix[axis] = nb::cast<double>(sip.attr("crpix")[axis]);
+        mapping.npol[axis] = read_table(distortion.attr("npol")[axis]);
+        mapping.d2im[axis] = read_table(distortion.attr("d2im")[axis]);
+    }
+    return mapping;
+}
+
+Shape read_shape(const std::string& kernel) {
+    if (kernel == "square") return Shape::square;
+    if (kernel == "turbo") return Shape::turbo;
+    if (kernel == "point") return Shape::point;
+    throw std::invalid_argument("no kernel " + kernel);
+}
+
+// False where an input pixel covers too many output pixels.
+bool drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
+             std::optional<Positions> positions, long x0, long y0, long strip_x0, long strip_y0, Rows strip_science,
+             Rows strip_weight, ContextRows strip_context, std::optional<Rows> strip_variance, unsigned bit,
+             const std::string& kernel, double pixfrac, double area_ratio, const std::string& instructions) {
+    const Routines& routines = *find_routines(instructions);
+    Mapping numbers;
+    if (!mapping.is_none()) numbers = read_mapping(mapping);
+    const Strip strip{strip_x0, strip_y0, long(strip_science.shape(1)), long(strip_science.shape(0)),
+                      strip_science.data(), strip_weight.data(), strip_context.data(),
+                      strip_variance ? strip_variance->data() : nullptr, long(strip_science.stride(0)),
+                      int(1u << bit)};
+    Job job{rate.data(), weight.data(), variance ? variance->data() : nullptr,
+            long(rate.stride(0)), long(weight.stride(0)), variance ? long(variance->stride(0)) : 0,
+            long(rate.shape(1)), long(rate.shape(0)), x0, y0,
+            mapping.is_none() ? nullptr : &numbers, positions ? positions->data() : nullptr,
+            read_shape(kernel), pixfrac, area_ratio, strip, nullptr};
+    nb::gil_scoped_release release;
+    Scratch scratch(routines.drizzle_scratch());
+    job.scratch = scratch.start;
+    return routines.drizzle(job);
+}
+
+void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, const std::string& instructions) {
+    const Routines& routines = *find_routines(instructions);
+    const Mapping numbers = read_mapping(mapping);
+    const long ny = long(positions.shape(0)), nx = long(positions.shape(1));
+    nb::gil_scoped_release release;
+    Scratch scratch(routines.map_scratch() + 2 * (nx + 16));
+    double *x = scratch.start + routines.map_scratch(), *y = x + nx + 16;
+    for (long j = 0; j < ny; ++j) {
+        routines.map_row(numbers, double(x0), double(y0 + j), nx, x, y, scratch.start);
+        double* to = positions.data() + 2 * nx * j;
+        for (long k = 0; k < nx; ++k) {
+            to[2 * k] = x[k];
+            to[2 * k + 1] = y[k];
+        }
+    }
+}
+
+using StoredScience = nb::ndarray<const std::uint32_t, nb::ndim<2>, nb::device::cpu>;
+using StoredFlags = nb::ndarray<const std::uint16_t, nb::ndim<2>, nb::device::cpu>;
+
+void decode_rows(StoredScience science, StoredFlags flags, float factor, float flux_scale, float sky, unsigned rejecting,
+                 float exptime, Plane rate, Plane weight) {
+    const StoredRows rows{science.data(), flags.data(), long(science.stride(0)), long(flags.stride(0)),
+                          long(science.shape(1)), long(science.shape(0)), factor, flux_scale, sky,
+                          std::uint16_t(rejecting), exptime};
+    nb::gil_scoped_release release;
+    decode(rows, rate.data(), weight.data());
+}
+
+// Strip and frame are cut to the same pixels.
+void merge_frame(Rows science, Rows weight, ContextRows context, std::optional<Rows> variance, Image frame_science,
+                 Image frame_weight, std::optional<Image> frame_variance, unsigned bit) {
+    const StripPart strip{science.data(), weight.data(), context.data(), variance ? variance->data() : nullptr,
+                          long(science.stride(0)), long(science.shape(1)), long(science.shape(0))};
+    nb::gil_scoped_release release;
+    merge(strip, frame_science.data(), frame_weight.data(), frame_variance ? frame_variance->data() : nullptr,
+          long(frame_science.stride(0)), bit);
+}
+
+Tally tally_of(const Weights& weight, const Planes& context, const Numbers& times) {
+    return {weight.data(), context.data(), long(context.shape(0)), long(context.shape(2)), long(context.shape(1)),
+            times.data()};
+}
+
+void count(Weights weight, Planes context, Numbers times, Counts n_inputs, Counts bytes, Counts high_weight,
+           Counts high_time, OutNumbers row_weight, OutNumbers row_time) {
+    nb::gil_scoped_release release;
+    count_pixels(tally_of(weight, context, times), n_inputs.data(), bytes.data(), high_weight.data(),
+                 high_time.data(), row_weight.data(), row_time.data());
+}
+
+void count_low(Weights weight, Planes context, Numbers times, std::uint32_t of_weight, std::uint32_t of_time,
+               Counts low_weight, Counts low_time) {
+    nb::gil_scoped_release release;
+    count_low_halves(tally_of(weight, context, times), of_weight, of_time, low_weight.data(), low_time.data());
+}
+
+nb::list instruction_sets() {
+    nb::list names;
+    for (const char* name : {"avx512", "avx2", "generic"}) {
+        try {
+            names.append(find_routines(name)->name);
+        } catch (const std::invalid_argument&) {
+        }
+    }
+    return names;
+}
+
+}  // namespace
+
+NB_MODULE(_kernel, module) {
+    module.doc() = "Drizzle compiled; see mvmdb.mosaic.compiled.";
+    module.def("drizzle", &drizzle, "rate"_a.noconvert(), "weight"_a.noconvert(), "variance"_a.noconvert().none(),
+               "mapping"_a.none(), "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "strip_x0"_a,
+               "strip_y0"_a, "strip_science"_a.noconvert(), "strip_weight"_a.noconvert(),
+               "strip_context"_a.noconvert(), "strip_variance"_a.noconvert().none(), "bit"_a, "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
+    module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
+               "instructions"_a);
+    module.def("decode_rows", &decode_rows, "science"_a.noconvert(), "flags"_a.noconvert(), "factor"_a, "flux_scale"_a,
+               "sky"_a, "rejecting"_a, "exptime"_a, "rate"_a.noconvert(), "weight"_a.noconvert());
+    module.def("merge_frame", &merge_frame, "science"_a.noconvert(), "weight"_a.noconvert(), "context"_a.noconvert(),
+               "variance"_a.noconvert().none(), "frame_science"_a.noconvert(), "frame_weight"_a.noconvert(),
+               "frame_variance"_a.noconvert().none(), "bit"_a);
+    module.def("count", &count, "weight"_a.noconvert(), "context"_a.noconvert(), "times"_a.noconvert(),
+               "n_inputs"_a.noconvert(), "bytes"_a.noconvert(), "high_weight"_a.noconvert(),
+               "high_time"_a.noconvert(), "row_weight"_a.noconvert(), "row_time"_a.noconvert());
+    module.def("count_low", &count_low, "weight"_a.noconvert(), "context"_a.noconvert(), "times"_a.noconvert(),
+               "of_weight"_a, "of_time"_a, "low_weight"_a.noconvert(), "low_time"_a.noconvert());
+    module.def("instruction_sets", &instruction_sets);
+}

@@ -1,0 +1,273 @@
+"""A product file while it is drawn: laid out at full size first, its arrays mapped from it, sealed at last.
+
+So a layer needs no memory of its own besides the rows that are being drawn, and its pixels are written once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from astropy.io import fits
+
+from mvmdb.errors import EmptyLayerError
+from mvmdb.files.cards import make_header
+from mvmdb.files.checksum import ones_complement_sum, seal
+from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
+from mvmdb.files.hdrtab import ChipHeader, write_hdrtab
+from mvmdb.files.header import BuildStamp, primary_header
+from mvmdb.files.product import StagedProduct, file_errors, temporary_path
+from mvmdb.records import (
+    FootprintStatistics,
+    InputStatistics,
+    LayerArrays,
+    LayerImage,
+    LayerPlan,
+    LayerStatistics,
+    Preparation,
+)
+
+_BLOCK_BYTES = 2880
+_SPARE_BLOCKS = 3
+"""Room for an S_REGION of some 300 vertices; if it is longer, the pixels are moved once."""
+_CARD_BYTES = 80
+_MOVED_BYTES = 1 << 24
+
+
+@dataclass(frozen=True, eq=False)
+class ProductDraft:
+    """A file under a temporary name in its final directory, with room for everything but HDRTAB."""
+
+    temporary_path: Path
+    final_path: Path
+    arrays: LayerArrays
+    """Mapped from the file, in the byte order of FITS; 0 until written to."""
+    data_start: int
+    """Byte at which the pixels of SCI begin; PRIMARY and the header of SCI go before."""
+
+
+@contextmanager
+def product_draft(
+    directory: Path, plan: LayerPlan, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
+) -> Iterator[ProductDraft]:
+    """Give a file to draw on. If the block is left by an exception, nothing of the file stays.
+
+    Parameters
+    ----------
+    directory
+        Where the product will be published; made if it does not exist.
+    plan, stamp
+        What is to be built, and by which build.
+    chip_headers
+        Header of each input of the plan, in its order.
+
+    Raises
+    ------
+    EmptyLayerError
+        The plan has no input.
+    TooLargeError
+        The headers have more keywords than a FITS table has columns.
+    ProductFileError
+        The disk is full or the directory cannot be written; nothing is left behind.
+    """
+    if not plan.inputs:
+        raise EmptyLayerError(f"{plan.product_name} has no inputs")
+    if [chip.context_index for chip in plan.inputs] != list(range(len(chip_headers))):
+        raise ValueError("one chip header for each input is needed, in the order of the context bits")
+    final_path = directory / str(plan.product_name)
+    path = temporary_path(final_path, stamp.build_id)
+    headers = _headers(plan, _placeholder(plan), chip_headers, stamp)
+    data_start = _front_bytes(headers) + _SPARE_BLOCKS * _BLOCK_BYTES
+    with (
+        file_errors(path, "cannot be written", "free disk space or choose another directory"),
+        ExitStack() as undo,
+    ):
+        directory.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            undo.callback(path.unlink, missing_ok=True)
+            # All of it now: a full disk shows here, and not when a mapped page finds no room.
+            os.posix_fallocate(file.fileno(), 0, _sections(plan, headers, data_start)[-1].data_end)
+        yield ProductDraft(path, final_path, _mapped(path, plan, headers, data_start), data_start)
+        undo.pop_all()
+
+
+def finish_product(
+    draft: ProductDraft,
+    plan: LayerPlan,
+    image: LayerImage,
+    chip_headers: Sequence[ChipHeader],
+    stamp: BuildStamp,
+) -> StagedProduct:
+    """Write headers, checksums and HDRTAB of a drawn file, and sync it to disk.
+
+    Parameters
+    ----------
+    draft
+        Whose arrays are those of the image.
+    plan, image, chip_headers, stamp
+        What was built, and by which build; equal arguments give equal bytes.
+
+    Raises
+    ------
+    TooLargeError
+        The headers have more keywords than a FITS table has columns.
+    ProductFileError
+        The disk is full.
+    """
+    headers = _headers(plan, image, chip_headers, stamp)
+    path = draft.temporary_path
+    with (
+        file_errors(path, "cannot be written", "free disk space or choose another directory"),
+        path.open("r+b") as file,
+    ):
+        data_start = _make_room(file, draft.data_start, _front_bytes(headers))
+        sections = _sections(plan, headers, data_start)
+        for section in sections:
+            _write_header(file, section, stamp)
+        file.seek(sections[-1].data_end)
+        file.write(_table_bytes(plan, image, chip_headers, stamp))
+        file.flush()
+        os.fsync(file.fileno())
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return StagedProduct(path, draft.final_path, sha256, file.tell())
+
+
+@dataclass(frozen=True, eq=False)
+class _Section:
+    """One HDU in the file."""
+
+    header: fits.Header
+    start: int
+    data_start: int
+    n_data_bytes: int
+
+    @property
+    def data_end(self) -> int:
+        """Where the next HDU begins."""
+        return self.data_start + _whole_blocks(self.n_data_bytes)
+
+
+def _sections(plan: LayerPlan, headers: Mapping[str, fits.Header], data_start: int) -> list[_Section]:
+    """Return where everything goes, PRIMARY first, when the pixels of SCI begin at a byte."""
+    primary = headers["PRIMARY"]
+    end = _whole_blocks(len(primary.tostring()))
+    sections = [_Section(primary, 0, end, 0)]
+    for name, shape in _shapes(plan).items():
+        header = headers[name]
+        first = data_start if name == "SCI" else end + _whole_blocks(len(header.tostring()))
+        sections.append(_Section(header, end, first, 4 * prod(shape)))
+        end = sections[-1].data_end
+    return sections
+
+
+def _mapped(path: Path, plan: LayerPlan, headers: Mapping[str, fits.Header], data_start: int) -> LayerArrays:
+    sections = _sections(plan, headers, data_start)[1:]
+    science, weight, *error, context = (
+        np.memmap(path, _dtype(name), "r+", section.data_start, shape)
+        for section, (name, shape) in zip(sections, _shapes(plan).items(), strict=True)
+    )
+    planes = context.reshape(plan.n_context_planes, *plan.grid.shape)
+    return LayerArrays(science, weight, planes, error[0] if error else None)
+
+
+def _shapes(plan: LayerPlan) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each image, in the order of the file; one plane of CTX has no third axis."""
+    shape = plan.grid.shape
+    planes = () if plan.n_context_planes == 1 else (plan.n_context_planes,)
+    error = {"ERR": shape} if plan.parameters.error else {}
+    return {"SCI": shape, "WHT": shape, **error, "CTX": (*planes, *shape)}
+
+
+def _dtype(name: str) -> str:
+    return ">i4" if name == "CTX" else ">f4"
+
+
+def _headers(
+    plan: LayerPlan, image: LayerImage, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
+) -> dict[str, fits.Header]:
+    """Return the headers by EXTNAME, complete but for their checksums."""
+    cards = science_cards(plan, image, chip_headers)
+    given = {
+        "SCI": make_header(cards),
+        "WHT": weight_header(plan),
+        "ERR": error_header(plan),
+        "CTX": context_header(plan),
+    }
+    primary = fits.PrimaryHDU(header=primary_header(plan, image, chip_headers, stamp, cards))
+    fits.HDUList([primary, fits.ImageHDU()]).update_extend()  # where readers expect EXTEND
+    headers = {"PRIMARY": primary.header}
+    for name, shape in _shapes(plan).items():
+        pixels = np.broadcast_to(np.zeros((), _dtype(name)), shape)
+        headers[name] = fits.ImageHDU(pixels, given[name]).header
+    for header in headers.values():
+        seal(header, 0, stamp.date)
+    return headers
+
+
+def _placeholder(plan: LayerPlan) -> LayerImage:
+    """Return an image with a value for every keyword, to see how long the headers will be."""
+    nothing = np.zeros((1, 1), dtype=np.float32)
+    return LayerImage(
+        LayerArrays(nothing, nothing, np.zeros((1, 1, 1), dtype=np.int32)),
+        LayerStatistics(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        tuple(InputStatistics(item.context_index, 0) for item in plan.inputs),
+        Preparation(photflam=0.0),
+        FootprintStatistics(0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    )
+
+
+def _front_bytes(headers: Mapping[str, fits.Header]) -> int:
+    """Return the length of what goes before the pixels of SCI."""
+    return sum(_whole_blocks(len(headers[name].tostring())) for name in ("PRIMARY", "SCI"))
+
+
+def _make_room(file: BinaryIO, data_start: int, n_front_bytes: int) -> int:
+    """Return where the pixels of SCI begin; all are moved up if the headers are longer than foreseen."""
+    missing = n_front_bytes - data_start
+    if missing <= 0:
+        return data_start
+    end = file.seek(0, os.SEEK_END)
+    os.posix_fallocate(file.fileno(), end, missing)
+    for stop in range(end, data_start, -_MOVED_BYTES):
+        start = max(data_start, stop - _MOVED_BYTES)
+        file.seek(start)
+        block = file.read(stop - start)
+        file.seek(start + missing)
+        file.write(block)
+    return n_front_bytes
+
+
+def _write_header(file: BinaryIO, section: _Section, stamp: BuildStamp) -> None:
+    """Write a header with its checksums, blank cards before the pixels where there is room."""
+    header = section.header
+    for _ in range((section.data_start - section.start - len(header.tostring())) // _CARD_BYTES):
+        header.append("", end=True)
+    file.flush()
+    seal(header, ones_complement_sum(Path(file.name), section.data_start, section.data_end), stamp.date)
+    file.seek(section.start)
+    file.write(header.tostring().encode("ascii"))
+
+
+def _table_bytes(
+    plan: LayerPlan, image: LayerImage, chip_headers: Sequence[ChipHeader], stamp: BuildStamp
+) -> bytes:
+    """Return HDRTAB as it stands in the file."""
+    table = write_hdrtab(plan.inputs, image, chip_headers)
+    # The comment is the time of the build, not of this moment, so that equal builds give equal files.
+    table.add_checksum(when=stamp.date)
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(stream, output_verify="exception")
+    return stream.getvalue()[_BLOCK_BYTES:]
+
+
+def _whole_blocks(n_bytes: int) -> int:
+    return -(-n_bytes // _BLOCK_BYTES) * _BLOCK_BYTES

@@ -1,0 +1,72 @@
+"""The compiled kernel, built from ``cpp/``; it checks little, :mod:`mvmdb.mosaic.compiled` all."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.sky.tan_mapping import TanToTan
+
+def drizzle(
+    rate: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    variance: NDArray[np.float32] | None,
+    mapping: TanToTan | None,
+    positions: NDArray[np.float64] | None,
+    x0: int,
+    y0: int,
+    strip_x0: int,
+    strip_y0: int,
+    strip_science: NDArray[np.float32],
+    strip_weight: NDArray[np.float32],
+    strip_context: NDArray[np.int32],
+    strip_variance: NDArray[np.float32] | None,
+    bit: int,
+    kernel: str,
+    pixfrac: float,
+    area_ratio: float,
+    instructions: str,
+) -> bool: ...
+def map_pixels(
+    mapping: TanToTan, x0: int, y0: int, positions: NDArray[np.float64], instructions: str
+) -> None: ...
+def instruction_sets() -> list[str]: ...
+def merge_frame(
+    science: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    context: NDArray[np.int32],
+    variance: NDArray[np.float32] | None,
+    frame_science: NDArray[np.float32],
+    frame_weight: NDArray[np.float32],
+    frame_variance: NDArray[np.float32] | None,
+    bit: int,
+) -> None: ...
+def count(
+    weight: NDArray[np.float32],
+    context: NDArray[np.int32],
+    times: NDArray[np.float64],
+    n_inputs: NDArray[np.int64],
+    bytes: NDArray[np.int64],
+    high_weight: NDArray[np.int64],
+    high_time: NDArray[np.int64],
+    row_weight: NDArray[np.float64],
+    row_time: NDArray[np.float64],
+) -> None: ...
+def count_low(
+    weight: NDArray[np.float32],
+    context: NDArray[np.int32],
+    times: NDArray[np.float64],
+    of_weight: int,
+    of_time: int,
+    low_weight: NDArray[np.int64],
+    low_time: NDArray[np.int64],
+) -> None: ...
+def decode_rows(
+    science: NDArray[np.uint32],
+    flags: NDArray[np.uint16],
+    factor: float,
+    flux_scale: float,
+    sky: float,
+    rejecting: int,
+    exptime: float,
+    rate: NDArray[np.float32],
+    weight: NDArray[np.float32],
+) -> None: ...

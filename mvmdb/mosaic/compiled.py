@@ -1,0 +1,257 @@
+"""Drizzling by the compiled kernel: rows of a chip onto any box of the output, from any number of threads.
+
+Unlike ``drizzle`` it clips every overlap at the edge of the box, so that nothing is lost there, needs no
+pixmap, and leaves other threads free to run. The value of an output pixel depends neither on the box
+nor on rows that do not reach it: a layer cut into strips has the same bits as a whole one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.errors import GridMismatchError, MosaicError
+from mvmdb.sky.grid import PixelBox
+from mvmdb.sky.sphere import Floats
+from mvmdb.sky.tan_mapping import TanToTan
+
+try:
+    from mvmdb.mosaic import _kernel
+except ImportError:  # installed where there was no C++ compiler
+    _kernel = None  # type: ignore[assignment]
+
+Float32s = NDArray[np.float32]
+
+COMPILED_KERNELS = ("square", "turbo", "point")
+_BUILD_HINT = "Install a C++ compiler (Debian: apt-get install g++) and install mvmdb again."
+
+
+def is_available() -> bool:
+    """Tell whether the kernel was compiled when the package was installed."""
+    return _kernel is not None
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Return the instruction sets of this processor that the kernel knows, the fastest first.
+
+    Notes
+    -----
+    All of them give the same bits; the first is used.
+    """
+    return () if _kernel is None else tuple(_kernel.instruction_sets())
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A box of a layer that a chip is added to, in place; the pixels of a row lie side by side."""
+
+    box: PixelBox
+    science: Float32s
+    """``box.shape``: the running weighted mean."""
+    weight: Float32s
+    context: NDArray[np.int32]
+    """``box.shape``, of one plane."""
+    variance: Float32s | None
+    """Of the mean."""
+    bit: int
+    """Of the context, that of the chip."""
+
+
+def drizzle_onto(
+    target: Target,
+    rate: Float32s,
+    weight: Float32s,
+    variance: Float32s | None,
+    mapping: TanToTan | Floats,
+    *,
+    origin: tuple[int, int],
+    kernel: str,
+    pixfrac: float,
+    area_ratio: float,
+    instructions: str = "",
+) -> None:
+    """Add a chip, or some rows of it, to a box of a layer.
+
+    Parameters
+    ----------
+    target
+        What is added to.
+    rate, weight
+        ``(ny, nx)``, native float32, at least one pixel. A pixel with weight 0, or one of them not finite, is
+        masked.
+    variance
+        Variance of ``rate``, where the target has one. NaN on a good pixel makes the variance of
+        what it reaches NaN.
+    mapping
+        From chip pixels to output pixels; or the positions ``(ny + 2, nx + 2, 2)`` of the pixel centres
+        and of a ring of one pixel around them. A pixel without finite position adds nothing.
+    origin
+        Chip pixel (x, y) of the first element of the arrays.
+    kernel
+        One of ``COMPILED_KERNELS``.
+    pixfrac
+        Side of what an input pixel drops, over its side; above 0, at most 1.
+    area_ratio
+        Area of an output pixel over that of an input pixel: the factor of the rate.
+    instructions
+        One of :func:`instruction_sets`; the fastest by default.
+
+    Raises
+    ------
+    GridMismatchError
+        The arrays differ in shape.
+    MosaicError
+        The kernel was not compiled, or an input pixel covers more than 256 output pixels on a side.
+    ValueError
+        An array is not of native float32 (positions: float64), the box is empty, or a parameter is
+        out of range.
+
+    Notes
+    -----
+    As in ``drizzle`` 3.0, corners are bilinear in the centres of neighbours, and the turbo kernel
+    drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. Overlaps of
+    less than 1e-10 of an input pixel are taken for the rounding they mostly are, and left out.
+
+    A chip is summed by tiles, and each tile is added to the mean. Tiles lie fixed on the chip, so that no bit
+    depends on the box, as long as every row that reaches it is given, in one call.
+    """
+    compiled = require_compiled()
+    _require_parameters(target.box, kernel, pixfrac, area_ratio)
+    images = (rate, weight) if variance is None else (rate, weight, variance)
+    for image in images:
+        _require_image(image, rate.shape)
+    closed_form, positions = (
+        (mapping, None) if isinstance(mapping, TanToTan) else (None, _checked_positions(mapping, rate.shape))
+    )
+    is_done = compiled.drizzle(
+        _with_rows(rate),
+        _with_rows(weight),
+        None if variance is None else _with_rows(variance),
+        closed_form,
+        positions,
+        *origin,
+        target.box.x0,
+        target.box.y0,
+        target.science,
+        target.weight,
+        target.context,
+        target.variance,
+        target.bit,
+        kernel,
+        pixfrac,
+        area_ratio,
+        instructions,
+    )
+    if not is_done:
+        raise MosaicError(
+            "an input pixel covers more than 256 output pixels on a side",
+            hint="Check the WCS of this input: its chip must lie on one side of the sky.",
+        )
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How stored pixels become rates and weights."""
+
+    factor: float
+    """Of the stored numbers, to electrons per second."""
+    flux_scale: float
+    sky_e_per_s: float
+    """Subtracted from the scaled rate."""
+    rejecting_bits: int
+    """A pixel with any of these DQ bits is masked."""
+    exptime_s: float
+
+
+def decode_rows(science: NDArray[Any], dq: NDArray[Any], decoding: Decoding) -> tuple[Float32s, Float32s]:
+    """Return rates and weights of pixels as they stand in a file, both 0 where masked or no number.
+
+    Parameters
+    ----------
+    science, dq
+        ``(ny, nx)``, big-endian float32 and int16; the pixels of a row side by side.
+
+    Raises
+    ------
+    MosaicError
+        The module was not compiled.
+    """
+    rate, weight = (np.empty(science.shape, dtype=np.float32) for _ in range(2))
+    require_compiled().decode_rows(
+        science.view(np.uint32),
+        dq.view(np.uint16),
+        decoding.factor,
+        decoding.flux_scale,
+        decoding.sky_e_per_s,
+        decoding.rejecting_bits,
+        decoding.exptime_s,
+        rate,
+        weight,
+    )
+    return rate, weight
+
+
+def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> Floats:
+    """Return the output positions ``(ny, nx, 2)`` of the pixel centres of a part of a chip.
+
+    Raises
+    ------
+    MosaicError
+        The kernel was not compiled.
+    ValueError
+        The part is empty.
+    """
+    if part.width < 1 or part.height < 1:
+        raise ValueError(f"{part} holds no pixel")
+    positions = np.empty((*part.shape, 2))
+    require_compiled().map_pixels(mapping, part.x0, part.y0, positions, instructions)
+    return positions
+
+
+def require_compiled() -> ModuleType:
+    """Return the compiled module.
+
+    Raises
+    ------
+    MosaicError
+        It is missing.
+    """
+    if _kernel is None:
+        raise MosaicError("the compiled drizzle kernel is missing", hint=_BUILD_HINT)
+    return _kernel
+
+
+def _require_parameters(box: PixelBox, kernel: str, pixfrac: float, area_ratio: float) -> None:
+    if box.width < 1 or box.height < 1:
+        raise ValueError(f"{box} holds no pixel")
+    if kernel not in COMPILED_KERNELS:
+        raise ValueError(f"kernel {kernel!r} is none of {', '.join(COMPILED_KERNELS)}")
+    if not 0 < pixfrac <= 1:
+        raise ValueError(f"pixfrac must be above 0 and at most 1, not {pixfrac}")
+    if not 0 < area_ratio < np.inf:
+        raise ValueError(f"the area ratio must be positive, not {area_ratio}")
+
+
+def _require_image(image: Float32s, shape: tuple[int, ...]) -> None:
+    if image.shape != shape or image.ndim != 2 or image.size == 0:
+        raise GridMismatchError(f"images of shapes {shape} and {image.shape}: expected one shape, 2-D")
+    if image.dtype != np.float32 or not image.dtype.isnative:
+        raise ValueError(f"images must be of native float32, not {image.dtype.str}")
+
+
+def _checked_positions(positions: Floats, shape: tuple[int, ...]) -> Floats:
+    expected = (shape[0] + 2, shape[1] + 2, 2)
+    if positions.shape != expected:
+        raise GridMismatchError(f"positions have shape {positions.shape}, expected {expected}")
+    if positions.dtype != np.float64 or not positions.dtype.isnative:
+        raise ValueError(f"positions must be of native float64, not {positions.dtype.str}")
+    return np.ascontiguousarray(positions)
+
+
+def _with_rows(image: Float32s) -> Float32s:
+    """Return the image with the pixels of a row side by side; rows may lie apart, as in a slice."""
+    return image if image.strides[1] == image.itemsize else np.ascontiguousarray(image)

@@ -1,0 +1,80 @@
+"""Recovery: what dead builds left is finished or removed, and late ones are left nothing to rename."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from mvmdb.catalog import builds
+from mvmdb.catalog.engine import transaction
+from mvmdb.catalog.leases import Lease, fenced
+from mvmdb.files.product import find_leftovers
+from mvmdb.names import ProductName
+from mvmdb.pipeline.lease import leased
+from mvmdb.pipeline.product_files import file_state
+from mvmdb.pipeline.revisions import current_revision, put_former_back, record_former
+from mvmdb.settings import DEFAULT_LEASE_S
+
+
+def recover(engine: Engine, *, lease_s: float = DEFAULT_LEASE_S) -> list[str]:
+    """Finish or remove what dead builds left; return their identities.
+
+    A running build whose lease has run out is dead, or is treated so: it can publish nothing any more.
+    """
+    with transaction(engine) as connection:
+        dead = builds.list_dead(connection)
+    layers = dict.fromkeys((item.skycell, item.layer, item.selection) for item in dead)
+    return [build_id for layer in layers for build_id in _recover_layer(engine, layer, lease_s)]
+
+
+def _recover_layer(engine: Engine, layer: tuple[str, str, str], lease_s: float) -> list[str]:
+    with leased(engine, *layer, duration_s=lease_s) as held:
+        return settle(engine, held[0]) if held is not None else []
+
+
+def settle(engine: Engine, lease: Lease) -> list[str]:
+    """Finish or remove what earlier builds of a layer left, now that the lease is ours."""
+    with transaction(engine) as connection:
+        unfinished = builds.list_predecessors(connection, lease)
+    for item in unfinished:
+        _settle_one(engine, lease, item)
+    return [item.build_id for item in unfinished]
+
+
+def _settle_one(engine: Engine, lease: Lease, dead: builds.UnfinishedBuild) -> None:
+    """Take the staged file away first: from then on a late builder has nothing that it could rename.
+
+    Only then it is certain whether the file is in place. If it is, with the hash of the staged rows, only
+    the last step was missing, and with it the record of where the former file is kept; otherwise nothing of
+    the build remains, and the former file has its own name only.
+    """
+    remove_leftovers(Path(dead.directory), dead.build_id)
+    done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
+    with fenced(engine, lease) as connection:
+        former = current_revision(connection, lease)
+        if done:
+            record_former(connection, former)
+            builds.publish_product(connection, dead.build_id)
+        else:
+            put_former_back(former)
+            builds.abandon_build(connection, dead.build_id)
+
+
+def remove_leftovers(directory: Path, build_id: str) -> None:
+    """Remove what a build has written beside the products."""
+    for path in find_leftovers(directory):
+        if build_id in path.name:
+            path.unlink(missing_ok=True)
+
+
+def remove_strays(directory: Path, lease: Lease) -> None:
+    """Remove staged files of a layer that a late builder wrote after it had been settled, and died."""
+    for path in find_leftovers(directory):
+        name = ProductName.parse(path.name.removeprefix(".").removesuffix(".part").rpartition(".")[0])
+        if (str(name.skycell), str(name.layer), name.selection) == (
+            lease.skycell,
+            lease.layer,
+            lease.selection,
+        ):
+            path.unlink(missing_ok=True)

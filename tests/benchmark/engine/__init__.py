@@ -1,0 +1,1 @@
+"""How fast layers are drawn, and in how much memory, beside AstroDrizzle and others."""

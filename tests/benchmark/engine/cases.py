@@ -1,0 +1,100 @@
+"""What is drawn: simulated exposures, and the layers that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mvmdb.names import LayerName, SkycellName
+from mvmdb.records import LayerPlan
+from mvmdb.simulate.exposure import simulate_programme
+from mvmdb.simulate.planned import PlannedExposure
+from mvmdb.simulate.scene import cluster_scene
+from mvmdb.sky.grid import PixelBox, skycell_grid
+from tests.peer.sides import make_plan
+
+SKYCELL = SkycellName(1889, 7, 19)
+SUBARRAY = PixelBox(2132, 10281, 12972, 21953)
+"""That of multivisit_products.rst: 10840 x 11672 pixels."""
+WHOLE = PixelBox(0, 0, 21954, 21954)
+_VISITS_ARCSEC = ((-90.0, -100.0), (95.0, -95.0), (-95.0, 105.0), (90.0, 100.0))
+_DITHER_ARCSEC = 2.5
+
+
+@dataclass(frozen=True)
+class EngineCase:
+    """Some exposures and the layer that is made of them."""
+
+    name: str
+    layer: LayerName
+    extent: PixelBox
+    detector: str
+    filter: str
+    n_visits: int
+    n_dithers: int
+
+    def make_exposures(self, directory: Path) -> list[Path]:
+        """Return the exposures, simulated with SIP, NPOL and D2IM where they are not there yet."""
+        programme = self._programme()
+        paths = [directory / planned.file_name for planned in programme]
+        if not all(path.exists() for path in paths):
+            directory.mkdir(parents=True, exist_ok=True)
+            ra_deg, dec_deg = _centre_deg()
+            scene = cluster_scene(
+                ra_deg=ra_deg,
+                dec_deg=dec_deg,
+                radius_arcsec=60.0,
+                passbands={programme[0].band: programme[0].passband},
+                seed=1889,
+            )
+            simulate_programme(programme, scene, directory)
+        return paths
+
+    def plan(self, files: Sequence[Path]) -> LayerPlan:
+        """Return the plan of the layer: rates and weights alone, as the peers make them."""
+        return make_plan(SKYCELL, self.layer, self.extent, files)
+
+    def _programme(self) -> list[PlannedExposure]:
+        ra_deg, dec_deg = _centre_deg()
+        letter = "j" if self.detector.startswith("acs") else "i"
+        planned = []
+        for visit in range(self.n_visits):
+            east, north = _VISITS_ARCSEC[visit % len(_VISITS_ARCSEC)]
+            for k in range(self.n_dithers):
+                angle = 2 * np.pi * k / self.n_dithers
+                x = east + _DITHER_ARCSEC * np.cos(angle)
+                y = north + _DITHER_ARCSEC * np.sin(angle)
+                planned.append(
+                    PlannedExposure(
+                        rootname=f"{letter}zb{visit:02d}{k:02d}bq",
+                        detector_name=self.detector,
+                        filter=self.filter,
+                        exptime_s=450.0 + 50.0 * (k % 3),
+                        start_mjd=53000.0 + 300.0 * visit + 0.02 * k,
+                        ra_deg=ra_deg + x / 3600 / np.cos(np.radians(dec_deg)),
+                        dec_deg=dec_deg + y / 3600,
+                        orient_deg=4.0 + 31.0 * visit,
+                    )
+                )
+        return planned
+
+
+def _centre_deg() -> tuple[float, float]:
+    """Return the middle of the document's subarray."""
+    grid = skycell_grid(SKYCELL)
+    ra_deg, dec_deg = grid.pixel_to_sky((SUBARRAY.x0 + SUBARRAY.x1) / 2, (SUBARRAY.y0 + SUBARRAY.y1) / 2)
+    return float(ra_deg), float(dec_deg)
+
+
+SUBARRAY_CASE = EngineCase(
+    "subarray", LayerName.parse("acs_wfc_f775w"), SUBARRAY, "acs/wfc", "F775W", n_visits=4, n_dithers=4
+)
+WHOLE_CASE = replace(SUBARRAY_CASE, name="full", extent=WHOLE)
+IR_FINE_CASE = EngineCase(
+    "ir", LayerName.parse("wfc3_ir_f160w"), SUBARRAY, "wfc3/ir", "F160W", n_visits=4, n_dithers=16
+)
+IR_COARSE_CASE = replace(IR_FINE_CASE, name="ir_coarse", layer=LayerName.parse("wfc3_ir_f160w_coarse"))
+CASES = {case.name: case for case in (SUBARRAY_CASE, WHOLE_CASE, IR_FINE_CASE, IR_COARSE_CASE)}

@@ -70,6 +70,14 @@ class TableError(InputError):
         self.path = path
 
 
+class SchedulerError(InputError):
+    """A Dask scheduler, or one of its workers, cannot be used."""
+
+
+class WorkerVersionError(SchedulerError):
+    """A worker has another mvmdb or engine than the one who gives the orders."""
+
+
 class ExposureError(MvmdbError):
     """One exposure file cannot be used."""
 
@@ -170,6 +178,16 @@ class ProductFileError(MosaicError, OSError):
     def __init__(self, path: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path}: {message}", hint=hint)
         self.path = path
+
+
+class StorageError(MvmdbError, OSError):
+    """An object store cannot be reached, or did not keep what it was given."""
+
+    exit_code = 7
+
+    def __init__(self, location: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{location}: {message}", hint=hint)
+        self.location = location
 
 
 class ProvenanceError(MvmdbError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated
 
-from pydantic import AfterValidator, ByteSize, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -30,7 +30,9 @@ _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 _REMEDIES = {
     "home": "name a directory you can write to",
     "database_url": "write it like postgresql://user@host/database, or leave it out for the private cluster",
-    "products_dir": "name a directory you can write to",
+    "products_dir": "name a directory you can write to; products do not go to object stores",
+    "cache_dir": "name a directory you can write to",
+    "cache_gb": "give a number of gigabytes above 0",
     "workers": "give a whole number of processes, 1 or more",
     "lease_s": "give a number of seconds above 0",
     "max_build_memory_bytes": "give a number of bytes, like 4GiB",
@@ -48,6 +50,13 @@ def _directory(path: Path) -> Path:
     if absolute.exists() and not absolute.is_dir():
         raise ValueError(f"{absolute} is not a directory")
     return absolute
+
+
+def _no_url(value: Path | str) -> Path | str:
+    """Refuse what would become a directory named ``s3:``."""
+    if "://" in str(value):
+        raise ValueError(f"{value} is a URL, not a directory")
+    return value
 
 
 def _postgresql_url(url: str) -> str:
@@ -95,6 +104,10 @@ class Settings(BaseSettings):
         The user's own PostgreSQL server; None means the private cluster under ``home``.
     products_dir
         Where product files are published.
+    cache_dir
+        Directory for copies of exposures that lie in object stores.
+    cache_gb
+        How much those copies may need, 10^9 bytes.
     workers
         Number of processes for a build.
     lease_s
@@ -113,9 +126,13 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_directory)] = Field(default_factory=default_home)
     database_url: Annotated[str, AfterValidator(_postgresql_url)] | None = None
-    products_dir: Annotated[Path, AfterValidator(_directory)] = Field(
+    products_dir: Annotated[Path, BeforeValidator(_no_url), AfterValidator(_directory)] = Field(
         default_factory=lambda validated: Path(validated["home"]) / "products"
     )
+    cache_dir: Annotated[Path, BeforeValidator(_no_url), AfterValidator(_directory)] = Field(
+        default_factory=lambda validated: Path(validated["home"]) / "cache"
+    )
+    cache_gb: float = Field(default=100.0, gt=0, allow_inf_nan=False)
     workers: int = Field(default_factory=usable_cpus, ge=1)
     lease_s: float = Field(default=DEFAULT_LEASE_S, gt=0, allow_inf_nan=False)
     max_build_memory_bytes: ByteSize = Field(default_factory=default_build_memory, gt=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from mvmdb.catalog.selections import SelectionCostRow, list_selection_costs, req
 from mvmdb.errors import ExposureError, MosaicError
 from mvmdb.names import LayerName, SkycellName, parse_selection
 from mvmdb.parameters import parse_overrides
-from mvmdb.pipeline.build import BuildOrder, BuildResult, build_layers, carry_out
+from mvmdb.pipeline.build import BuildOrder, BuildResult
 from mvmdb.pipeline.database import database_url
 from mvmdb.pipeline.forecast import (
     NO_LIMITS_OPTION,
@@ -28,22 +28,20 @@ from mvmdb.pipeline.forecast import (
     refusal,
 )
 from mvmdb.pipeline.ingest import IngestResult, find_exposure_files, ingest_files
-from mvmdb.pipeline.plan import LayerTask, ParameterChoice, choice_of, plan_layer, plan_skycell
+from mvmdb.pipeline.plan import (
+    LayerTask,
+    ParameterChoice,
+    choice_of,
+    longest_first,
+    plan_layer,
+    plan_skycell,
+)
 from mvmdb.pipeline.staleness import check_products, list_unsettled
 from mvmdb.records import BuildLimits, Forecast
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
-from mvmdb_cli.output import (
-    Form,
-    Format,
-    Json,
-    print_facts,
-    print_json,
-    print_rows,
-    progress,
-    staged_progress,
-    talk,
-)
+from mvmdb_cli.building import run_orders
+from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress, talk
 from mvmdb_cli.selection import Selection, cost_in_words
 from mvmdb_cli.session import asking, opened
 
@@ -68,7 +66,7 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Number of processes (M
 
 
 def ingest(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or patterns.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, patterns or URLs.")],
     dry_run: DryRun = False,
     workers: Workers = None,
     as_json: Json = False,
@@ -269,9 +267,13 @@ def layer_build(
         list[str] | None,
         typer.Argument(
             metavar="SKYCELL [LAYER]",
-            help="A skycell and one of its layers, all if left out; with --stale any skycells, all if none.",
+            help="A skycell and one of its layers, all if left out; with --all any skycells; with --stale"
+            " too, all if none.",
         ),
     ] = None,
+    every_layer: Annotated[
+        bool, typer.Option("--all", help="All layers of all the skycells that are named.")
+    ] = False,
     stale: Annotated[
         bool,
         typer.Option("--stale", help="Build what is missing or stale, each product with its own parameters."),
@@ -287,6 +289,12 @@ def layer_build(
     no_limits: NoLimits = False,
     dry_run: DryRun = False,
     workers: Workers = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Build on the workers of this Dask scheduler, like tcp://head:8786."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Build one layer of a skycell, or all of them; a layer whose recipe has not changed is left alone.
@@ -294,16 +302,24 @@ def layer_build(
     The product of a layer that has lost its last exposure is retired. Products of different selections lie
     side by side. A build that is expected to take more than the settings allow is refused before it starts.
 
-    Examples: `mvmdb layer build p1889x07y19`, `mvmdb layer build --stale`
+    Several layers are built at once, each by one process, the one with most pixels first. A process that
+    dies costs only its layer, which is built again.
+
+    Examples: `mvmdb layer build p1889x07y19`, `mvmdb layer build --stale`,
+    `mvmdb layer build p1889x07y19 p1889x08y19 --all --scheduler tcp://head:8786`
     """
+    if scheduler is not None and workers is not None:
+        raise typer.BadParameter("--scheduler has workers of its own; leave out --workers")
     with opened() as (settings, engine):
         if stale:
-            if force or overrides or parameter_set != DEFAULT_SET or selection != "all":
-                raise typer.BadParameter("--stale goes without --force, --parameters, --set and --selection")
+            if every_layer or force or overrides or parameter_set != DEFAULT_SET or selection != "all":
+                raise typer.BadParameter(
+                    "--stale goes without --all, --force, --parameters, --set and --selection"
+                )
             wanted = _stale_tasks(engine, [SkycellName.parse(name) for name in names or []])
         else:
             choice = ParameterChoice(parameter_set, parse_overrides(overrides))
-            wanted = _named_tasks(engine, names or [], choice, parse_selection(selection))
+            wanted = _named_tasks(engine, names or [], choice, parse_selection(selection), every_layer)
         tasks = [task for task, _ in wanted]
         limits = None if no_limits else limits_of(settings)
         if dry_run:
@@ -311,7 +327,8 @@ def layer_build(
                 outlook = _outlook(connection, tasks, settings, limits)
             _print_plans(tasks, outlook, as_json)
             return
-        url = database_url(settings)
+        wanted = _longest_first(engine, wanted)
+        tasks, url = [task for task, _ in wanted], database_url(settings)
         orders = [
             BuildOrder(
                 url,
@@ -327,20 +344,36 @@ def layer_build(
             )
             for task, choice in wanted
         ]
-        results = _build(orders, workers or settings.workers, quiet=as_json)
+        results = run_orders(
+            orders, tasks, workers=workers or settings.workers, scheduler=scheduler, quiet=as_json
+        )
     _report(results, as_json)
 
 
 Wanted = list[tuple[LayerTask, ParameterChoice]]
 
 
-def _named_tasks(engine: Engine, names: list[str], choice: ParameterChoice, selection: str) -> Wanted:
-    if len(names) not in (1, 2):
-        raise typer.BadParameter("name a skycell and, if you like, one layer of it; or use --stale")
-    layers = [LayerName.parse(name) for name in names[1:]]
+def _named_tasks(
+    engine: Engine, names: list[str], choice: ParameterChoice, selection: str, every_layer: bool
+) -> Wanted:
+    if not names or (len(names) > 2 and not every_layer):
+        raise typer.BadParameter(
+            "name a skycell and, if you like, one layer of it; or several skycells with --all; or use --stale"
+        )
+    n_skycells = len(names) if every_layer else 1
+    skycells = [SkycellName.parse(name) for name in dict.fromkeys(names[:n_skycells])]
+    layers = [LayerName.parse(name) for name in names[n_skycells:]]
     with transaction(engine) as connection:
-        tasks = plan_skycell(connection, SkycellName.parse(names[0]), layers, choice, selection)
-    return [(task, choice) for task in tasks]
+        return [
+            (task, choice)
+            for skycell in skycells
+            for task in plan_skycell(connection, skycell, layers, choice, selection)
+        ]
+
+
+def _longest_first(engine: Engine, wanted: Wanted) -> Wanted:
+    with transaction(engine) as connection:
+        return longest_first(connection, wanted)
 
 
 def _stale_tasks(engine: Engine, skycells: list[SkycellName]) -> Wanted:
@@ -353,20 +386,6 @@ def _stale_tasks(engine: Engine, skycells: list[SkycellName]) -> Wanted:
             task = plan_layer(connection, *names, choice_of(row), row.selection)
             wanted.append((task, choice_of(row)))
     return wanted
-
-
-def _build(orders: list[BuildOrder], workers: int, *, quiet: bool) -> list[BuildResult]:
-    """Show how far the single layer is drizzled, or the layers of several as they are built."""
-    if len(orders) == 1:
-        with staged_progress(quiet=quiet) as told:
-            order = replace(orders[0], n_threads=workers)
-            return [carry_out(order, lambda done, total: told("drizzle", done / total))]
-    results = []
-    with progress("build", len(orders), quiet=quiet) as advance:
-        for result in build_layers(orders, workers=workers):
-            results.append(result)
-            advance()
-    return sorted(results, key=lambda result: (result.skycell, result.layer, result.selection))
 
 
 def _report(results: list[BuildResult], as_json: bool) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from mvmdb.catalog.layers import LayerRow
 from mvmdb.catalog.products import ProductRow
 from mvmdb.errors import MosaicError
-from mvmdb.pipeline.build import BuildOrder, BuildResult, build_layers
+from mvmdb.pipeline.build import BuildOrder, BuildResult
 from mvmdb.pipeline.database import database_url
 from mvmdb.pipeline.demo import (
     DemoSetting,
@@ -31,6 +31,7 @@ from mvmdb.pipeline.forecast import limits_of
 from mvmdb.pipeline.ingest import IngestResult, ingest_files
 from mvmdb.pipeline.plan import plan_skycell
 from mvmdb.settings import Settings
+from mvmdb_cli.building import run_orders
 from mvmdb_cli.output import Json, print_json, print_rows, progress
 from mvmdb_cli.session import opened
 
@@ -89,8 +90,7 @@ def _build(settings: Settings, engine: Engine, workers: int, *, quiet: bool) -> 
         )
         for task in tasks
     ]
-    with progress("build", len(orders), quiet=quiet) as advance:
-        return [advance() or result for result in build_layers(orders, workers=workers)]
+    return run_orders(orders, tasks, workers=workers, quiet=quiet)
 
 
 def _report(

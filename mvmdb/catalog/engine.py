@@ -37,6 +37,29 @@ def connect(url: str) -> Engine:
     )
 
 
+def check_reachable(url: str) -> None:
+    """Connect once.
+
+    Raises
+    ------
+    CatalogUnreachableError
+        The server cannot be reached from here.
+    """
+    engine = connect(url)
+    try:
+        with transaction(engine):
+            pass
+    finally:
+        engine.dispose()
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Return whether a URL leads to a socket, or to an address that means this machine on every machine."""
+    parsed = make_url(url)
+    host = parsed.host or str(parsed.query.get("host", ""))
+    return host.startswith(("/", "127.")) or host in ("", "localhost", "::1")
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Give a connection inside one transaction: committed at the end, rolled back on any error.

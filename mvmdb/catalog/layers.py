@@ -186,3 +186,14 @@ def _holds_cte_corrected(connection: Connection, inputs: list[LayerInput]) -> bo
     """Return whether any input is an FLC: then the product is a drc, as in the reference pipeline."""
     query = text("select bool_or(file_type = 'flc') from mvm.exposure where exposure_id = any(:ids)")
     return bool(connection.execute(query, {"ids": [item.exposure_id for item in inputs]}).scalar())
+
+
+def count_input_pixels(connection: Connection, plan: LayerPlan) -> int:
+    """Return how many pixels the chips have that a plan drizzles; one without a file counts for none."""
+    query = text(
+        "select coalesce(sum(c.n_x_pix::bigint * c.n_y_pix), 0) from mvm.chip as c"
+        " join unnest(cast(:ids as bigint[]), cast(:chips as integer[])) as i (exposure_id, chip)"
+        " using (exposure_id, chip)"
+    )
+    values = {"ids": [item.exposure_id for item in plan.inputs], "chips": [item.chip for item in plan.inputs]}
+    return int(connection.execute(query, values).scalar_one())

@@ -348,18 +348,24 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
             on_step=on_step,
         )
     except MvmdbError as error:
-        return BuildResult(
-            str(order.skycell),
-            str(order.layer),
-            order.selection,
-            "failed",
-            str(error),
-            error=type(error).__name__,
-            exit_code=error.exit_code,
-            hint=error.hint,
-        )
+        return failed(order, error)
     finally:
         engine.dispose()
+
+
+def failed(order: BuildOrder, error: BaseException) -> BuildResult:
+    """Return the result of a layer that was not built."""
+    known = error if isinstance(error, MvmdbError) else MvmdbError(str(error))
+    return BuildResult(
+        str(order.skycell),
+        str(order.layer),
+        order.selection,
+        "failed",
+        str(error),
+        error=type(error).__name__,
+        exit_code=known.exit_code,
+        hint=known.hint,
+    )
 
 
 def build_layers(orders: Sequence[BuildOrder], *, workers: int) -> Iterator[BuildResult]:

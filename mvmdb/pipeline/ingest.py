@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath, PurePosixPath
 
 from sqlalchemy import Connection, Engine
 
@@ -15,7 +15,9 @@ from mvmdb.catalog.exposures import FailureRow, record_failure, register_exposur
 from mvmdb.catalog.withdrawals import list_withdrawals
 from mvmdb.errors import ExposureError, UnknownObjectError
 from mvmdb.files.exposure import read_exposure
+from mvmdb.files.storage import is_url, storage_of
 from mvmdb.pipeline.parallel import run_parallel
+from mvmdb.pipeline.storage import exists_at, exposure_path
 from mvmdb.records import ExposureFacts, Finding
 
 _ENDINGS = (".fits", ".fits.gz")
@@ -43,16 +45,31 @@ class IngestResult:
     message: str | None = None
 
 
-def find_exposure_files(paths: Sequence[str]) -> list[Path]:
+def find_exposure_files(paths: Sequence[str]) -> list[Path | str]:
     """Return the exposure files that files, folders (with all below) and glob patterns name, sorted.
+
+    URLs name what lies in an object store; they come last.
 
     Raises
     ------
     UnknownObjectError
         A path or pattern names nothing.
+    StorageError
+        An object store cannot be reached.
     """
-    found = {file for path in paths for file in _files_of(path)}
-    return sorted(Path(file).absolute() for file in found)
+    found = {Path(file).absolute() for path in paths if not is_url(path) for file in _files_of(path)}
+    objects = {location for path in paths if is_url(path) for location in _objects_of(path)}
+    return [*sorted(found), *sorted(objects)]
+
+
+def _objects_of(url: str) -> list[str]:
+    objects = storage_of(url).list_files(url)
+    if objects == [url]:
+        return objects
+    matches = [location for location in objects if _may_be_exposure(PurePosixPath(location))]
+    if not matches:
+        raise UnknownObjectError(f"{url}: no such object, and no exposure below it")
+    return matches
 
 
 def _files_of(path: str) -> list[Path]:
@@ -66,7 +83,7 @@ def _files_of(path: str) -> list[Path]:
     return matches
 
 
-def _may_be_exposure(file: Path) -> bool:
+def _may_be_exposure(file: PurePath) -> bool:
     name = file.name.lower()
     if not name.endswith(_ENDINGS) or name.startswith((".", "hst_skycell-")):
         return False
@@ -74,7 +91,7 @@ def _may_be_exposure(file: Path) -> bool:
 
 
 def ingest_files(
-    engine: Engine, files: Sequence[Path], *, workers: int = 1, dry_run: bool = False
+    engine: Engine, files: Sequence[Path | str], *, workers: int = 1, dry_run: bool = False
 ) -> Iterator[IngestResult]:
     """Read headers on several processes and register each exposure in a transaction of its own.
 
@@ -83,7 +100,7 @@ def ingest_files(
     engine
         Database with the schema in place.
     files
-        Exposure files.
+        Exposure files, or URLs of them.
     workers
         Largest number of processes.
     dry_run
@@ -97,10 +114,14 @@ def ingest_files(
 
 def _read(path: str) -> ExposureFacts | FailureRow:
     """Read one file; a refusal comes back as a value, so that it crosses between processes."""
+    local = path
     try:
-        return read_exposure(path)
+        local = exposure_path(path)
+        facts = read_exposure(local)
+        return replace(facts, file_path=path) if is_url(path) else facts
     except ExposureError as error:
-        return FailureRow(path, type(error).__name__, getattr(error, "keyword", None), str(error))
+        message = str(error).replace(local, path)
+        return FailureRow(path, type(error).__name__, getattr(error, "keyword", None), message)
 
 
 def _register(engine: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
@@ -108,7 +129,7 @@ def _register(engine: Engine, read: ExposureFacts | FailureRow) -> IngestResult:
         if isinstance(read, FailureRow):
             record_failure(connection, read)
             return _refused(read)
-        outcome = register_exposure(connection, read).value
+        outcome = register_exposure(connection, read, exists=exists_at).value
         return _accepted(connection, read, outcome)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mvmdb.catalog.layers import find_extent, find_plan, list_layer_names
+from mvmdb.catalog.layers import count_input_pixels, find_extent, find_plan, list_layer_names
 from mvmdb.catalog.parameters import DEFAULT_SET, find_parameters
 from mvmdb.catalog.revisions import find_base
 from mvmdb.catalog.selections import require_selection
@@ -165,3 +165,12 @@ def plan_skycell(
 def as_forced(task: LayerTask) -> LayerTask:
     """Return the task as one that must be done although its product is current."""
     return replace(task, status="stale", reason="forced") if task.status == "current" else task
+
+
+def longest_first(
+    connection: Connection, wanted: Sequence[tuple[LayerTask, ParameterChoice]]
+) -> list[tuple[LayerTask, ParameterChoice]]:
+    """Return tasks by the number of pixels to be drizzled, most first: what takes longest starts first."""
+    n_pix = [count_input_pixels(connection, task.plan) for task, _ in wanted]
+    order = sorted(range(len(wanted)), key=lambda index: -n_pix[index])
+    return [wanted[index] for index in order]

@@ -16,6 +16,7 @@ from mvmdb.mosaic.inputs import EngineInput, Float32s
 from mvmdb.mosaic.sky import SkyMatch, match_sky
 from mvmdb.mosaic.sky_bins import bin_side_pix, measure_sky_bins
 from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, rate_factor, to_rate
+from mvmdb.pipeline.storage import exposure_path
 from mvmdb.records import InputStatistics, LayerInput, LayerPlan, Preparation
 from mvmdb.sky.grid import PixelBox, skycell_grid
 from mvmdb.sky.tan_mapping import TanToTan
@@ -70,7 +71,7 @@ def open_inputs(plan: LayerPlan, *, n_trusted: int = 0, n_threads: int = 1) -> t
 
 
 def _open(item: LayerInput, *, hashed: bool) -> OpenExposure:
-    exposure = open_exposure(item.file.path, hashed=hashed)
+    exposure = open_exposure(exposure_path(item.file.path), hashed=hashed)
     if hashed and exposure.sha256 != item.file_sha256:
         raise ExposureFileError(
             item.file.path,

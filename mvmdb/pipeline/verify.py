@@ -28,6 +28,7 @@ from mvmdb.files.revisions import sha256_of
 from mvmdb.names import SkycellName
 from mvmdb.pipeline.product_files import file_state
 from mvmdb.pipeline.recovery import recover
+from mvmdb.pipeline.storage import exists_at, exposure_path
 
 Problem = Literal[
     "lost", "damaged", "differs", "moved", "returned", "leftover", "extra", "input_lost", "input_changed"
@@ -304,7 +305,7 @@ def _extra(path: Path) -> FileFinding:
 
 def _check_exposure(exposure: ExposureFile, *, thorough: bool) -> Iterator[FileFinding]:
     path, remedy = exposure.file_path, "put the file back, or ingest it where it is now"
-    if not Path(path).is_file():
+    if not exists_at(path):
         yield FileFinding(
             "input_lost", path, None, None, None, f"{exposure.rootname}: no such file", remedy, "open"
         )
@@ -312,7 +313,7 @@ def _check_exposure(exposure: ExposureFile, *, thorough: bool) -> Iterator[FileF
     if not thorough:
         return
     try:
-        sha256 = read_fits(path, lambda _: False).sha256
+        sha256 = read_fits(exposure_path(path), lambda _: False).sha256
     except ExposureError as error:
         yield FileFinding("input_changed", path, None, None, None, str(error), remedy, "open")
         return

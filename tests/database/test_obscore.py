@@ -188,6 +188,8 @@ def test_small_polygon_is_written_counter_clockwise_either_way_round(connection:
     [
         ("/data/a b%ü.fits", (None, None), "file:///data/a%20b%25%C3%BC.fits"),
         ("/data/x/y.fits", ("/data/", "https://archive.org/d/"), "https://archive.org/d/x/y.fits"),
+        ("s3://bucket/a b/y.fits", (None, None), "s3://bucket/a%20b/y.fits"),
+        ("s3://bucket/y.fits", ("s3://bucket/", "https://archive.org/d/"), "https://archive.org/d/y.fits"),
         ("/other/y.fits", ("/data/", "https://archive.org/d/"), "file:///other/y.fits"),
     ],
 )

@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ class CommandLine:
     """``mvmdb`` in one MVMDB_HOME."""
 
     home: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More variables, like MVMDB_PRODUCTS_DIR."""
 
     def run(self, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command; it must end with the exit code that is expected."""
         command = [sys.executable, "-W", "error", "-m", "mvmdb_cli.app", *map(str, arguments)]
         result = subprocess.run(
-            command, env=self._environment(), capture_output=True, text=True, timeout=600, check=False
+            command, env=self.environment(), capture_output=True, text=True, timeout=600, check=False
         )
         assert result.returncode == expect, (
             f"{arguments}: {result.returncode}\n{result.stdout}\n{result.stderr}"
@@ -44,10 +46,11 @@ class CommandLine:
         with psycopg.connect(url) as connection:
             return connection.execute(query.encode(), values or None).fetchall()
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the variables that a command runs with."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MVMDB_")}
         path = os.pathsep.join(str(Path(__file__).parents[2] / name) for name in ("", "cli"))
-        return {**kept, "MVMDB_HOME": str(self.home), "PYTHONPATH": path}
+        return {**kept, "MVMDB_HOME": str(self.home), "PYTHONPATH": path, **self.settings}
 
 
 @contextmanager

@@ -26,6 +26,8 @@ FAMILIES = {
             "MissingPackageError",
             "OutputFileError",
             "TableError",
+            "SchedulerError",
+            "WorkerVersionError",
         },
     ),
     errors.ExposureError: (3, {"ExposureFileError", "MissingFileError", "HeaderError", "WcsError"}),
@@ -44,6 +46,7 @@ FAMILIES = {
         {"EmptyLayerError", "GridMismatchError", "ContextOverflowError", "TooLargeError", "ProductFileError"},
     ),
     errors.ProvenanceError: (6, set()),
+    errors.StorageError: (7, set()),
 }
 
 BUILT_IN = {
@@ -56,6 +59,7 @@ BUILT_IN = {
     "OutputFileError": OSError,
     "ExposureFileError": OSError,
     "ProductFileError": OSError,
+    "StorageError": OSError,
 }
 
 

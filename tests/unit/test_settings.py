@@ -99,6 +99,15 @@ def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert load_settings().products_dir == tmp_path / "here/mosaics"
 
 
+def test_products_do_not_go_to_an_object_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MVMDB_HOME", str(tmp_path))
+    assert load_settings().cache_dir == tmp_path / "cache"
+    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", "s3://bucket/mosaics/")
+    with pytest.raises(SettingsError, match="is a URL, not a directory") as caught:
+        load_settings()
+    assert "products do not go to object stores" in str(caught.value.hint)
+
+
 def test_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MVMDB_DATABASE_URL", "")
     assert load_settings().database_url is None

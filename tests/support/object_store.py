@@ -1,0 +1,41 @@
+"""A real S3 server on the loopback address, filled by another road than fsspec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+
+@contextmanager
+def object_store(bucket: str) -> Iterator[Any]:
+    """Give boto3's view of an empty bucket; the environment leads everyone to its server."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    try:
+        with mock.patch.dict(os.environ, variables):
+            made = boto3.resource("s3").Bucket(bucket)
+            made.create()
+            yield made
+            made.meta.client.close()
+    finally:
+        server.stop()
+
+
+def put_file(bucket: Any, path: Path, key: str) -> str:
+    """Store a file; return its URL."""
+    bucket.put_object(Key=key, Body=path.read_bytes())
+    return f"s3://{bucket.name}/{key}"

@@ -7,7 +7,7 @@ import sys
 import time
 
 from tests.histories.run import run_histories
-from tests.support.database import running_server, template_database, cloned_database
+from tests.support.database import cloned_database, running_server, template_database
 
 
 def main() -> None:
@@ -22,9 +22,8 @@ def main() -> None:
         for first in range(0, options.histories, 100):
             number = min(100, options.histories - first)
             tally = run_histories(url, number, options.steps, options.seed + first // 100)
-            sys.stdout.write(
-                f"{tally['histories']} histories, {tally['steps']} steps, {time.monotonic() - start_s:.0f} s\n"
-            )
+            elapsed_s = time.monotonic() - start_s
+            sys.stdout.write(f"{tally['histories']} histories, {tally['steps']} steps, {elapsed_s:.0f} s\n")
             sys.stdout.flush()
     for name, count in sorted(tally.items()):
         sys.stdout.write(f"{count:7d}  {name}\n")

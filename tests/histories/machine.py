@@ -1,10 +1,11 @@
-"""Random histories: every step is done to a catalogue and told to the model, and then the two are compared."""
+"""Random histories: every step is done to a catalogue and told to the model; then the two are compared."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from mvmdb.catalog.staleness import (
 )
 from mvmdb.catalog.withdrawals import list_withdrawals, restore_exposure, withdraw_exposure
 from mvmdb.errors import ConflictError, EmptyLayerError, ExposureError, HeaderError, UnknownObjectError
+from mvmdb.pipeline.plan import plan_layer
 from mvmdb.pipeline.product_files import check_product_file
 from mvmdb.pipeline.recovery import recover
 from mvmdb.pipeline.selections import discard_selection
@@ -58,6 +60,7 @@ contents = st.fixed_dictionaries(
     }
 )
 names = st.sampled_from(NAMES)
+firsts = st.lists(st.tuples(names, contents), min_size=1, max_size=3)
 keys = st.sampled_from([*KEYS[:2], *KEYS])
 rules = st.builds(Rule, st.sampled_from([0.0, 500.0, 1000.0]), st.frozensets(names, max_size=2))
 
@@ -87,7 +90,10 @@ class History(RuleBasedStateMachine):
         """Changes that were compared row by row when they were last other ones."""
         self.tally["histories"] += 1
 
-    @initialize(keep_newest=st.sampled_from([1, 1, 2, 100]), first=st.lists(st.tuples(names, contents), min_size=1, max_size=3))
+    @initialize(
+        keep_newest=st.sampled_from([1, 1, 2, 100]),
+        first=st.lists(st.tuples(names, contents), min_size=1, max_size=3),
+    )
     def begin(self, keep_newest: int, first: list[tuple[str, dict[str, Any]]]) -> None:
         with transaction(self.world.engine) as connection:
             set_retention_rule(connection, keep_newest=keep_newest, keep_days=0.0)
@@ -217,10 +223,8 @@ class History(RuleBasedStateMachine):
         def draw(*_: Any, **__: Any) -> Any:
             raise HeaderError("none", "NONE", "made up")
 
-        try:
+        with suppress(ExposureError):
             self._build(key, draw)
-        except ExposureError:
-            pass
 
     @rule(key=keys)
     def build_that_is_overtaken(self, key: Key) -> None:
@@ -264,7 +268,9 @@ class History(RuleBasedStateMachine):
                 self._publish(recipe)
             self.model.unfinished[key] = Unfinished(recipe, phase, None, is_published=True)
             return
-        staged = self.world.rows(f"select file_sha256 from mvm.product where state = 'staged' and {_SHOWN}", **_named(key))
+        staged = self.world.rows(
+            f"select file_sha256 from mvm.product where state = 'staged' and {_SHOWN}", **_named(key)
+        )
         assert len(staged) == (phase in PHASES[3:])
         self.model.unfinished[key] = Unfinished(recipe, phase, staged[0][0] if staged else None)
 
@@ -335,7 +341,9 @@ class History(RuleBasedStateMachine):
             for product in self.model.products:
                 row = self._row(product)
                 if row["file_state"] == "pruned" or product.recipe.key in busy:
-                    product.file_state = row["file_state"] if product.state == "current" else product.file_state
+                    product.file_state = (
+                        row["file_state"] if product.state == "current" else product.file_state
+                    )
                     continue
                 product.file_state = self._seen(product, thorough=True)
                 assert row["file_state"] == product.file_state
@@ -364,7 +372,8 @@ class History(RuleBasedStateMachine):
         return outcome
 
     def _told(self, key: Key, outcome: str, recipe: Recipe) -> None:
-        self.model.unfinished.pop(key, None) if outcome in ("published", "current", "retired") else None
+        if outcome in ("published", "current", "retired"):
+            self.model.unfinished.pop(key, None)
         product = self.model.current(key)
         if outcome == "published":
             self._publish(recipe)
@@ -380,8 +389,7 @@ class History(RuleBasedStateMachine):
         self.model.publish(recipe, hashlib.sha256(content).hexdigest(), len(content))
 
     def _file_name(self, recipe: Recipe) -> str:
-        selection = "all" if recipe.key[1] == "all" else recipe.key[1]
-        return f"hst_skycell-p1889x07y19_acs_wfc_{recipe.key[0]}_{selection}_{recipe.suffix}.fits"
+        return f"hst_skycell-p1889x07y19_acs_wfc_{'_'.join(recipe.key)}_{recipe.suffix}.fits"
 
     def _see_plan(self, key: Key) -> None:
         """A plan looks at the file of the product: at its size, and closer if it was found wrong before."""
@@ -420,9 +428,9 @@ class History(RuleBasedStateMachine):
     # What is looked up
 
     def _row(self, product: Product) -> dict[str, Any]:
-        query = "select state, file_path, file_state, file_size_bytes from mvm.product where file_sha256 = :sha256"
+        query = "select file_path, file_state from mvm.product where file_sha256 = :sha256"
         [row] = self.world.rows(query, sha256=product.sha256)
-        return dict(zip(("state", "file_path", "file_state", "file_size_bytes"), row, strict=True))
+        return dict(zip(("file_path", "file_state"), row, strict=True))
 
     def _path(self, product: Product) -> Path:
         return Path(self._row(product)["file_path"])
@@ -442,14 +450,18 @@ class History(RuleBasedStateMachine):
         """Layers, their status and the rows behind every reason are those of the model."""
         self.tally["steps"] += 1
         model = self.model
-        known = {(content.filter, "all") for key in KEYS[:2] for content in model.taken(key)} | set(model.layers())
+        taken = {(content.filter, "all") for key in KEYS[:2] for content in model.taken(key)}
         with transaction(self.world.engine) as connection:
             fine = list_layer_statuses(connection, SKYCELL)
-            rows = {(row.layer.split("_")[2], row.selection): row for row in fine if not row.layer.endswith("coarse")}
-            assert set(rows) == known
+            rows = {
+                (row.layer.split("_")[2], row.selection): row
+                for row in fine
+                if not row.layer.endswith("coarse")
+            }
+            assert set(rows) == taken | set(model.layers())
             for key, row in rows.items():
                 product = model.current(key)
-                assert row.n_exposures == len({name for name, _ in model.recipe(key).chips} | self._chipless(key))
+                assert row.n_exposures == len(model.taken(key))
                 if product is None:
                     assert (row.status, row.reasons) == ("missing", [])
                     continue
@@ -463,12 +475,9 @@ class History(RuleBasedStateMachine):
                 found = list_layer_changes(connection, SKYCELL, layer_of(key), key[1])
                 assert sorted(((f.reason, f.exposure, f.chip) for f in found), key=str) == expected
 
-    def _chipless(self, key: Key) -> set[str]:
-        return {content.name for content in self.model.taken(key) if not any(content.boxes)}
-
     @invariant()
     def products_agree(self) -> None:
-        """Every product that was ever published has its row and its state; what nobody harmed has its file."""
+        """Every product ever published has its row and its state; what nobody harmed has its file."""
         query = "select file_sha256, file_size_bytes, state, file_state, file_path from mvm.product_history"
         rows = self.world.rows(query)
         assert {row[:3] for row in rows} == {(p.sha256, p.size_bytes, p.state) for p in self.model.products}
@@ -485,7 +494,9 @@ class History(RuleBasedStateMachine):
                 in_place = any(sha256_at(file) == sha256 for file in self.world.products_dir.rglob("*.fits"))
             assert in_place or state == "retired", f"{path} of {state} is gone, known as {file_state}"
         moment = self.world.moment()
-        self.moments.append((moment, {p.recipe.key: p.sha256 for p in self.model.products if p.state == "current"}))
+        self.moments.append(
+            (moment, {p.recipe.key: p.sha256 for p in self.model.products if p.state == "current"})
+        )
 
     def _product(self, sha256: str) -> Product:
         return next(product for product in self.model.products if product.sha256 == sha256)
@@ -494,16 +505,31 @@ class History(RuleBasedStateMachine):
         try:
             if self.moments:
                 self.past_agrees()
+                self.recipes_agree()
         finally:
             self.world.close()
 
+    def recipes_agree(self) -> None:
+        """The hash of a recipe is another one just when something but the file or the engine has changed."""
+        query = "select recipe_sha256 from mvm.product_history where file_sha256 = :sha256"
+        for key in self.model.layers():
+            product, now = self.model.current(key), self.model.recipe(key)
+            if product is None or not now.chips:
+                continue
+            [(sha256,)] = self.world.rows(query, sha256=product.sha256)
+            with transaction(self.world.engine) as connection:
+                plan = plan_layer(connection, SKYCELL, layer_of(key), selection=key[1]).plan
+            assert (plan.recipe_sha256() == sha256) == (product.recipe == now), key
+
     def past_agrees(self) -> None:
-        """The view of all skycells, past moments, inputs of all products, withdrawals and revisions are all still there."""
+        """The view of all skycells, past moments, all inputs, withdrawals and revisions are still there."""
         with transaction(self.world.engine) as connection:
             here = [row for row in list_all_layer_statuses(connection) if row.skycell == str(SKYCELL)]
             assert here == list_layer_statuses(connection, SKYCELL)
         for moment, current in self.moments:
-            rows = self.world.rows("select layer, selection, file_sha256 from mvm.products_at(:moment)", moment=moment)
+            rows = self.world.rows(
+                "select layer, selection, file_sha256 from mvm.products_at(:moment)", moment=moment
+            )
             assert {(layer.split("_")[2], selection): sha256 for layer, selection, sha256 in rows} == current
         query = (
             "select p.file_sha256, c.exposure, c.n_chips, c.n_pixels from mvm.exposure_contribution as c"
@@ -521,11 +547,15 @@ class History(RuleBasedStateMachine):
             " join mvm.exposure as e on e.exposure_id = i.exposure_id"
         )
         assert sorted(inputs) == sorted(
-            (product.sha256, *chip, sha256) for product in self.model.products for chip, sha256 in product.recipe.chips.items()
+            (product.sha256, *chip, sha256)
+            for product in self.model.products
+            for chip, sha256 in product.recipe.chips.items()
         )
         with transaction(self.world.engine) as connection:
             kept = list_withdrawals(connection)
-        assert [(row.rootname, row.skycell is not None, row.restored_at is not None) for row in kept] == self.model.withdrawals
+        assert [
+            (row.rootname, row.skycell is not None, row.restored_at is not None) for row in kept
+        ] == self.model.withdrawals
         revisions = self.world.rows("select rootname, revision, file_sha256 from mvm.exposure")
         assert sorted(revisions) == sorted(
             (name, number, content.sha256)

@@ -1,4 +1,4 @@
-"""What a catalogue should say, in plain Python: exposures, decisions, products and the reasons that follow."""
+"""What a catalogue should say, in plain Python: exposures, decisions, products, reasons."""
 
 from __future__ import annotations
 

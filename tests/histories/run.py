@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.histories.machine import History
+from tests.histories.world import quick_engine
 
 
-def run_histories(url: str, n_histories: int, n_steps: int, seed_number: int, *, shrink: bool = True) -> Counter[str]:
+def run_histories(url: str, n_histories: int, n_steps: int, seed_number: int) -> Counter[str]:
     """Run histories in a database of their own; return what was done in this process up to now."""
 
     class Seeded(History):
@@ -23,8 +24,11 @@ def run_histories(url: str, n_histories: int, n_steps: int, seed_number: int, *,
         deadline=None,
         database=None,
         print_blob=True,
-        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+        phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(seed(seed_number)(Seeded), settings=chosen)
+    try:
+        run_state_machine_as_test(seed(seed_number)(Seeded), settings=chosen)
+    finally:
+        quick_engine(url).dispose()
     return Seeded.tally

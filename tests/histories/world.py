@@ -1,4 +1,4 @@
-"""The catalogue under test: a real database, a directory, and builds whose drawing is replaced by a small file."""
+"""The catalogue under test: a real database, a directory, and builds that draw a small file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 from astropy.io import fits
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, event, text
 
 from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.exposures import register_exposure
@@ -74,7 +75,7 @@ class World:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = connect(url)
+        self.engine = quick_engine(url)
         self.products_dir = Path(tempfile.mkdtemp(prefix="mvmdb-histories-", dir=_quick_directory()))
         with transaction(self.engine) as connection:
             for statement in _CLEAN:
@@ -82,8 +83,7 @@ class World:
         self.set_engine(building_engine())
 
     def close(self) -> None:
-        """Let go of both."""
-        self.engine.dispose()
+        """Remove the directory; the catalogue stays until the next history."""
         shutil.rmtree(self.products_dir, ignore_errors=True)
 
     def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -138,6 +138,21 @@ class World:
             os._exit(1)
 
 
+@cache
+def quick_engine(url: str) -> Engine:
+    """Return one engine for all histories, whose statements are planned once: planning is slow."""
+    engine = connect(url)
+
+    @event.listens_for(engine, "connect")
+    def plan_once(connection: Any, _: object) -> None:
+        connection.prepare_threshold = 0
+        connection.autocommit = True
+        connection.execute("set plan_cache_mode = force_generic_plan")
+        connection.autocommit = False
+
+    return engine
+
+
 def building_engine() -> str:
     """Return the engine that builds are made with."""
     from mvmdb.records import ENGINE
@@ -164,6 +179,7 @@ def dying(phase: str) -> Iterator[None]:
         return then_die
 
     def half(directory: Path, plan: LayerPlan, stamp: BuildStamp, *_: Any, **__: Any) -> None:
+        directory.mkdir(exist_ok=True)
         temporary_path(directory / str(plan.product_name), stamp.build_id).write_bytes(b"half")
         die()
 
@@ -246,7 +262,9 @@ def _blank() -> tuple[str, bytes]:
     """Return the mandatory cards of a product's first header, and all that follows that header."""
     if not _BLANK:
         pixel = np.zeros((1, 1), dtype=np.float32)
-        hdus = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(pixel, name="SCI"), fits.ImageHDU(pixel, name="WHT")])
+        hdus = fits.HDUList(
+            [fits.PrimaryHDU(), fits.ImageHDU(pixel, name="SCI"), fits.ImageHDU(pixel, name="WHT")]
+        )
         hdus.append(fits.ImageHDU(pixel.astype(np.int32), name="CTX"))
         hdus.append(fits.BinTableHDU.from_columns([fits.Column("ROOTNAME", "9A")], nrows=1, name="HDRTAB"))
         stream = io.BytesIO()

@@ -1,10 +1,8 @@
-"""Staleness: every reason by real operations of the catalogue, and random histories against a plain model."""
+"""Staleness: every reason by real operations of the catalogue."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import random
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -20,16 +18,14 @@ from mvmdb.catalog.exclusions import change_exclusion
 from mvmdb.catalog.exposures import register_exposure
 from mvmdb.catalog.schema import upgrade
 from mvmdb.catalog.staleness import (
-    LayerStatusRow,
     list_all_layer_statuses,
     list_layer_changes,
     list_layer_statuses,
     list_product_files,
     list_skycell_statuses,
 )
-from mvmdb.catalog.withdrawals import restore_exposure, withdraw_exposure
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.pipeline.plan import DEFAULT_CHOICE, ParameterChoice, choice_of, plan_layer
+from mvmdb.pipeline.plan import DEFAULT_CHOICE, ParameterChoice, plan_layer
 from mvmdb.pipeline.product_files import check_product_file
 from mvmdb.records import (
     ENGINE,
@@ -308,185 +304,3 @@ def test_skycells_are_counted(built: Connection) -> None:
     [row] = [row for row in list_skycell_statuses(built) if row.skycell == str(SKYCELL)]
     assert (row.n_layers, row.n_missing, row.n_stale, row.n_current) == (2, 1, 1, 0)
     assert row.reasons == ["input_added"]
-
-
-@dataclasses.dataclass
-class ModelProduct:
-    """What a product was made of."""
-
-    chips: dict[tuple[str, int], int]
-    extent: tuple[float, ...] | None
-    file: str = "in_place"
-
-
-@dataclasses.dataclass
-class ModelExposure:
-    """What is known of an exposure: its content by number, its chips, its filter, whether it is suspect."""
-
-    content: int
-    boxes: tuple[Box, ...]
-    filter: str
-    suspect: bool
-
-
-class History:
-    """A catalogue of one skycell, and beside it the same in plain dictionaries."""
-
-    def __init__(self, connection: Connection, folder: Path, seed: int) -> None:
-        self.connection, self.folder = connection, folder
-        self.random = random.Random(seed)
-        self.exposures: dict[str, ModelExposure] = {}
-        self.products: dict[LayerName, ModelProduct] = {}
-        self.suspects_excluded = False
-        self.withdrawn: set[str] = set()
-        self.withdrawn_here: set[str] = set()
-        self.n_contents = 0
-
-    def taken(self) -> dict[str, ModelExposure]:
-        """Return the exposures that are in force."""
-        hidden = self.suspects_excluded
-        return {
-            name: item
-            for name, item in self.exposures.items()
-            if not (hidden and item.suspect) and name not in self.withdrawn
-        }
-
-    def extent(self) -> tuple[float, ...] | None:
-        """Return the box around all chips in force."""
-        boxes = np.array([box for item in self.taken().values() for box in item.boxes])
-        if not boxes.size:
-            return None
-        (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0) + 1
-        return float(x0), float(y0), float(x1), float(y1)
-
-    def chips(self, layer: LayerName) -> dict[tuple[str, int], int]:
-        """Return the content of each chip that a build would take."""
-        return {
-            (name, chip): item.content
-            for name, item in self.taken().items()
-            if item.filter == layer.filter and name not in self.withdrawn_here
-            for chip in range(1, len(item.boxes) + 1)
-        }
-
-    def expected(self, layer: LayerName) -> set[tuple[str, str | None, int | None]]:
-        """Return what makes the product of a layer stale."""
-        product, wanted = self.products[layer], self.chips(layer)
-        found: set[tuple[str, str | None, int | None]] = set()
-        for key in product.chips.keys() | wanted.keys():
-            before, after = product.chips.get(key), wanted.get(key)
-            if before != after:
-                word = "added" if before is None else "removed" if after is None else "revised"
-                found.add((f"input_{word}", *key))
-        if not wanted:
-            found.add(("layer_empty", None, None))
-        if product.extent != self.extent():
-            found.add(("extent_changed", None, None))
-        if product.file != "in_place":
-            found.add((f"product_{product.file}", None, None))
-        return found
-
-    def ingest(self) -> None:
-        """Register a new exposure, or another content of one."""
-        name = f"itst000{self.random.randrange(6)}q"
-        boxes = tuple(self._box() for _ in range(self.random.choice([1, 1, 2])))
-        old = self.exposures.get(name)
-        exposure_filter = old.filter if old else self.random.choice(["f160w", "f125w"])
-        suspect = self.random.random() < 0.4
-        self.n_contents += 1
-        register(
-            self.connection,
-            name,
-            *boxes,
-            filter=exposure_filter,
-            file_sha256=str(self.n_contents),
-            findings=(COARSE_GUIDING,) if suspect else (),
-        )
-        self.exposures[name] = ModelExposure(self.n_contents, boxes, exposure_filter, suspect)
-
-    def _box(self) -> Box:
-        x0, y0 = self.random.choice([1000, 1000, 3000]), self.random.choice([2000, 2000, 5000])
-        return (x0, y0, x0 + 500, y0 + self.random.choice([500, 700]))
-
-    def change_rule(self) -> None:
-        """Let the suspect exposures in or out."""
-        self.suspects_excluded = not self.suspects_excluded
-        change_exclusion(self.connection, "coarse_guiding", excludes=self.suspects_excluded)
-
-    def withdraw(self) -> None:
-        """Withdraw an exposure everywhere or here, or restore it."""
-        if not self.exposures:
-            return
-        name, here = self.random.choice(sorted(self.exposures)), self.random.random() < 0.5
-        names, places = (self.withdrawn_here, [SKYCELL]) if here else (self.withdrawn, [])
-        if name in names:
-            restore_exposure(self.connection, name, by="b", skycells=places)
-            self.withdrawn_here.discard(name)
-            self.withdrawn -= set() if here else {name}
-        else:
-            withdraw_exposure(self.connection, name, reason="r", by="a", skycells=places)
-            names.add(name)
-
-    def build(self) -> None:
-        """Publish a product of a layer that has exposures."""
-        layer = LayerName("wfc3", "ir", self.random.choice(["f160w", "f125w"]))
-        if self.chips(layer):
-            publish(self.connection, self.folder, layer)
-            self.products[layer] = ModelProduct(self.chips(layer), self.extent())
-
-    def lose(self) -> None:
-        """Remove the file of a product."""
-        self._harm("lost", lambda path: path.unlink(missing_ok=True))
-
-    def damage(self) -> None:
-        """Change the file of a product, its size staying as it is."""
-        self._harm("damaged", lambda path: path.write_text("x" * 36))
-
-    def _harm(self, state: str, harm: Any) -> None:
-        if self.products:
-            layer = self.random.choice(sorted(self.products, key=str))
-            [file] = list_product_files(self.connection, skycell=str(SKYCELL), layer=str(layer))
-            harm(Path(file.file.path))
-            self.products[layer].file = state
-            check(self.connection)
-
-    def assert_agrees(self) -> None:
-        """Require that the database says of each layer what the dictionaries say."""
-        rows = {row.layer: row for row in list_layer_statuses(self.connection, SKYCELL)}
-        members = [item for name, item in self.taken().items() if name not in self.withdrawn_here]
-        filters = {item.filter for item in members} | {layer.filter for layer in self.products}
-        assert {name for name in rows if not name.endswith("coarse")} == {f"wfc3_ir_{f}" for f in filters}
-        for layer in (LayerName("wfc3", "ir", name) for name in filters):
-            row = rows[str(layer)]
-            if layer not in self.products:
-                assert row.status == "missing"
-                continue
-            expected = self.expected(layer)
-            assert row.status == ("stale" if expected else "current")
-            assert row.reasons == sorted({reason for reason, *_ in expected})
-            found = list_layer_changes(self.connection, SKYCELL, layer)
-            assert {(item.reason, item.exposure, item.chip) for item in found} == expected
-            assert row.n_changes == len(found) == len(expected)
-            self._assert_recipes_agree(layer, row)
-
-    def _assert_recipes_agree(self, layer: LayerName, row: LayerStatusRow) -> None:
-        """Require that the recipe's hash has changed just when something but the file has."""
-        if not self.chips(layer):
-            return
-        made = text(
-            "select recipe_sha256 from mvm.current_product where skycell = :skycell and layer = :layer"
-        )
-        values = {"skycell": str(SKYCELL), "layer": str(layer)}
-        sha256 = self.connection.execute(made, values).scalar_one()
-        plan = plan_layer(self.connection, SKYCELL, layer, choice_of(row)).plan
-        same = not [reason for reason in row.reasons if not reason.startswith("product_")]
-        assert (plan.recipe_sha256() == sha256) == same
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_random_histories(connection: Connection, tmp_path: Path, seed: int) -> None:
-    history = History(connection, tmp_path, seed)
-    steps = [history.ingest] * 4 + [history.build] * 4 + [history.withdraw] * 3
-    steps += [history.change_rule, history.lose, history.damage]
-    for _ in range(40):
-        history.random.choice(steps)()
-        history.assert_agrees()

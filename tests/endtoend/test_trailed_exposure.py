@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from numpy.typing import NDArray
 
 from tests.support.command_line import CommandLine
 from tests.support.shared_data import shared_data
@@ -21,6 +22,7 @@ from tests.support.shared_data import shared_data
 SKYCELL, LAYER = "p0726x10y04", "wfc3_ir_f140w_coarse"
 NAMES = ("ib6o23rtq", "ib6o23rwq", "ib6o23rzq", "ib6o23s2q")
 TRAILED = "ib6o23rzq"
+STREAK_E_PER_S = 8
 PRODUCT = f"hst_skycell-{SKYCELL}_{LAYER}-all_drz.fits"
 
 
@@ -59,11 +61,34 @@ def exposures_at(mvmdb: CommandLine, wcs: WCS, x: int, y: int) -> dict[str, dict
     return {item["exposure"]: item for item in shown["inputs"]}
 
 
+def layer_status(mvmdb: CommandLine) -> tuple[str, list[str]]:
+    [row] = [row for row in mvmdb.json("status", SKYCELL) if row["layer"] == LAYER]
+    return row["status"], row["reasons"]
+
+
+def common_pixels(
+    trailed: fits.HDUList, without: fits.HDUList
+) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[int, int]]:
+    """Return the pixels of both on the smaller subarray, and where that begins in the larger one."""
+    x0, y0 = (round(trailed["SCI"].header[key] - without["SCI"].header[key]) for key in ("CRPIX1", "CRPIX2"))
+    after = without["SCI"].data
+    before = trailed["SCI"].data[y0:, x0:][: after.shape[0], : after.shape[1]]
+    assert (min(x0, y0) >= 0, before.shape) == (True, after.shape)
+    return before, after, (x0, y0)
+
+
+def lit_by_trailed(hdus: fits.HDUList) -> NDArray[np.bool_]:
+    """Return where the context image has the bit of the trailed exposure."""
+    [index] = np.flatnonzero(np.char.strip(hdus["HDRTAB"].data["ROOTNAME"]) == TRAILED)
+    lit: NDArray[np.bool_] = (hdus["CTX"].data >> index) & 1 == 1
+    return lit
+
+
 def test_the_streaks_have_one_exposure_in_common(built: tuple[CommandLine, datetime]) -> None:
     mvmdb, _ = built
     with fits.open(mvmdb.home / "products" / SKYCELL / PRODUCT) as hdus:
         science, weight, wcs = hdus["SCI"].data, hdus["WHT"].data, WCS(hdus["SCI"].header)
-    streaks = np.nan_to_num(science) > 8
+    streaks = np.nan_to_num(science) > STREAK_E_PER_S
     deep = weight > 0.6 * weight.max()
     random = np.random.default_rng(2)
     # Anywhere on the streaks; then where fewer exposures overlap, towards the rim of the field.
@@ -118,22 +143,34 @@ def test_diff_shows_the_streaks_gone(built: tuple[CommandLine, datetime]) -> Non
     """With the trailed exposure withdrawn, the next revision is darker on the streaks by what they added."""
     mvmdb, _ = built
     mvmdb.run("product", "pin", PRODUCT, 1, "--by", "ada")
+    assert layer_status(mvmdb) == ("current", [])
     mvmdb.run("exposure", "withdraw", TRAILED, "--reason", "trailed")
+    # Nothing else reaches as far as it did: the subarray shrinks.
+    assert layer_status(mvmdb) == ("stale", ["extent_changed", "input_removed"])
     mvmdb.run("layer", "build", "--stale", SKYCELL)
+    assert layer_status(mvmdb) == ("current", [])
     picture = mvmdb.home / "diff.png"
     found = mvmdb.json("product", "diff", PRODUCT, "--picture", picture)
     assert (found["a"]["revision"], found["b"]["revision"]) == (2, 3)
     assert [(item["change"], item["exposure"]) for item in found["inputs"]] == [("removed", TRAILED)]
-    before, after = (
-        fits.getdata(row["file_path"], "SCI") for row in mvmdb.json("product", "history", PRODUCT)[1:]
-    )
-    # The subarray has not shrunk: other layers still take what the exposure covered, or it is the same box.
-    assert found["pixels"]["n_pixels_common"] == min(before.size, after.size)
+    history = mvmdb.json("product", "history", PRODUCT)
+    assert [row["n_exposures"] for row in history] == [4, 4, 3]
+    with fits.open(history[1]["file_path"]) as trailed, fits.open(history[2]["file_path"]) as without:
+        before, after, (x0, y0) = common_pixels(trailed, without)
+        is_trailed = lit_by_trailed(trailed)[y0:, x0:][: after.shape[0], : after.shape[1]]
+        wcs = WCS(without["SCI"].header)
+    assert found["pixels"]["n_pixels_common"] == after.size
     science = found["pixels"]["science"]
     assert science["percentile_1"] < -8
     assert abs(science["median"]) < 0.05
     assert found["pixels"]["noise"]["percentile_1"] < -20
     assert picture.read_bytes()[:4] == b"\x89PNG"
+    streaks = is_trailed & (before > STREAK_E_PER_S) & np.isfinite(after)
+    assert streaks.sum() > 10_000
+    # What stays as bright is stars, which are few.
+    assert np.mean(after[streaks] < STREAK_E_PER_S) > 0.99
+    y, x = np.argwhere(streaks)[streaks.sum() // 2]
+    assert TRAILED not in exposures_at(mvmdb, wcs, int(x), int(y))
     told = mvmdb.run("product", "diff", f"{PRODUCT}@1", f"{PRODUCT}@3").stdout
     assert ("removed" in told, TRAILED in told, "in units of noise" in told) == (True, True, True)
 
@@ -180,3 +217,21 @@ def test_rules_of_retention(built: tuple[CommandLine, datetime]) -> None:
     mvmdb.run("product", "unpin", PRODUCT, 1)
     mvmdb.run("retention", "remove", "--skycell", SKYCELL)
     assert [row["skycell"] for row in mvmdb.json("retention", "list")] == ["*"]
+
+
+def test_restored_it_is_as_before(built: tuple[CommandLine, datetime]) -> None:
+    """A withdrawal can be undone: the next revision is made of what the trailed one was made of."""
+    mvmdb, _ = built
+    mvmdb.run("exposure", "restore", TRAILED)
+    assert layer_status(mvmdb) == ("stale", ["extent_changed", "input_added"])
+    mvmdb.run("layer", "build", "--stale", SKYCELL)
+    _, trailed, without, again = mvmdb.json("product", "history", PRODUCT)
+    assert again["recipe_sha256"] == trailed["recipe_sha256"] != without["recipe_sha256"]
+    assert again["n_exposures"] == 4
+    contributions = [
+        row for row in mvmdb.json("exposure", "contributions", TRAILED) if row["product"] == PRODUCT
+    ]
+    assert [row["revision"] for row in contributions] == [1, 2, 4]
+    assert contributions[2]["n_pixels"] == contributions[1]["n_pixels"]
+    [kept] = mvmdb.json("exposure", "withdrawals")
+    assert (kept["exposure"], kept["reason"], kept["restored_at"] is None) == (TRAILED, "trailed", False)

@@ -234,4 +234,4 @@ def test_restored_it_is_as_before(built: tuple[CommandLine, datetime]) -> None:
     assert [row["revision"] for row in contributions] == [1, 2, 4]
     assert contributions[2]["n_pixels"] == contributions[1]["n_pixels"]
     [kept] = mvmdb.json("exposure", "withdrawals")
-    assert (kept["exposure"], kept["reason"], kept["restored_at"] is None) == (TRAILED, "trailed", False)
+    assert (kept["rootname"], kept["reason"], kept["restored_at"] is None) == (TRAILED, "trailed", False)

@@ -247,6 +247,9 @@ class History(RuleBasedStateMachine):
     @rule(key=keys, phase=st.sampled_from(PHASES))
     def kill(self, key: Key, phase: str) -> None:
         """A builder dies; its lease stays until it runs out."""
+        if key in self.model.unfinished:
+            self._expect_recovery()
+            recover(self.world.engine)
         states = self._file_states(key)
         expected = {self.model.outcome(key, state) for state in states}
         if len(expected) > 1 or expected & {"unknown", "refused"}:
@@ -351,8 +354,9 @@ class History(RuleBasedStateMachine):
     # How the model is told what builds do
 
     def _build(self, key: Key, draw: Callable[..., Any] | None = None) -> str:
-        expected = {self.model.outcome(key, state) for state in self._file_states(key)}
+        states = self._file_states(key)
         self._expect_recovery()
+        expected = {self.model.outcome(key, state) for state in states}
         recipe = self.model.recipe(key)
         try:
             outcome = self.world.build(key, draw).outcome

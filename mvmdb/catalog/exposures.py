@@ -101,6 +101,11 @@ def register_exposure(
         select(exposure).where(exposure.c.rootname == facts.rootname).order_by(exposure.c.revision)
     ).all()
     same = next((row for row in known if row.file_sha256 == facts.file_sha256), None)
+    current = next((row for row in known if row.is_current), None)
+    if same is not None and current is not None and _is_back(facts, same, current):
+        _set_current(connection, current.exposure_id, is_current=False)
+        _set_current(connection, same.exposure_id, is_current=True)
+        return Registration.REVISED
     if same is not None:
         return _register_again(connection, facts, same, exists)
     return _register_content(connection, facts, known)
@@ -111,6 +116,24 @@ def lock_exposure(connection: Connection, rootname: str) -> None:
     # A table of footprints being merged holds off until it is done: it may bring this root name.
     connection.execute(text("lock table mvm.exposure in row exclusive mode"))
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(rootname, 0))))
+
+
+def _is_back(facts: ExposureFacts, same: Row[Any], current: Row[Any]) -> bool:
+    """Tell whether the file of the current revision has an earlier content again.
+
+    Not so where both contents lie at paths of their own: else ingesting a folder with copies of both would
+    change the current one with every file.
+    """
+    return (
+        not same.is_current
+        and facts.file_path == current.file_path == same.file_path
+        and _rank(same.file_type) >= _rank(current.file_type)
+    )
+
+
+def _set_current(connection: Connection, exposure_id: int, *, is_current: bool) -> None:
+    changed = update(exposure).where(exposure.c.exposure_id == exposure_id)
+    connection.execute(changed.values(is_current=is_current))
 
 
 def _register_again(
@@ -129,8 +152,7 @@ def _register_content(
     current = next((row for row in known if row.is_current), None)
     outranked = current is not None and _rank(current.file_type) > _rank(facts.file_type)
     if current is not None and not outranked:
-        retire = update(exposure).where(exposure.c.exposure_id == current.exposure_id)
-        connection.execute(retire.values(is_current=False))
+        _set_current(connection, current.exposure_id, is_current=False)
     revision = known[-1].revision + 1 if known else 1
     _insert(connection, facts, revision, is_current=not outranked)
     if outranked:

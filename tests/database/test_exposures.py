@@ -138,6 +138,16 @@ def test_older_content_again_changes_nothing(connection: Connection, older: str)
     assert fingerprint(connection) == before
 
 
+def test_older_content_comes_back_where_the_current_file_was(connection: Connection) -> None:
+    """A file that is replaced by a newer one, and put back: what lies there counts."""
+    a, b = (dataclasses.replace(content(label), file_path="/one/place_flt.fits") for label in "ab")
+    assert register(connection, a, b, a) == [NEW, REVISED, REVISED]
+    assert contents(connection) == [(1, "a", True), (2, "b", False)]
+    assert register(connection, a, b) == [UNCHANGED, REVISED]
+    assert contents(connection) == [(1, "a", False), (2, "b", True)]
+    assert count(connection, "placement") == 1
+
+
 def test_revision_moves_the_placement(connection: Connection) -> None:
     register(connection, content("a", corner=1000), content("b", corner=9000))
     inside_new = sky_of_skycell_pixels(SKYCELL, 9450, 9450)

@@ -227,7 +227,6 @@ OUTPUTS = (
     Output("provenance", list[ProvenanceRow]),
     Output("pixel", list[ProductPixel]),
     Output("status", list[SkycellStatusRow], "without SKYCELL"),
-    Output("status", list[LayerStatusRow], "with SKYCELL"),
     Output("verify", VerifyReport),
     Output("catalog rebuild", RebuildReport),
     Output("status", list[PricedSkycell], "without SKYCELL, with --cost"),

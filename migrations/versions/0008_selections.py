@@ -196,8 +196,7 @@ def downgrade() -> None:
         op.f("product_state_check"), "product", "state in ('staged', 'current', 'superseded')", schema="mvm"
     )
     op.alter_column("product", "state", comment=STATE, existing_comment=STATE_WITH_RETIRED, schema="mvm")
-    op.drop_column("product", "retired_at", schema="mvm")
-    op.drop_table("selection_exclusion", schema="mvm")
-    op.drop_table("selection", schema="mvm")
+    op.execute("alter table mvm.product drop column retired_at cascade")
+    op.execute("drop table mvm.selection_exclusion, mvm.selection cascade")
     op.execute("drop function mvm.keep_selection()")
     op.execute("drop function mvm.note_selection_exclusion()")

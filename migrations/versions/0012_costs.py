@@ -44,4 +44,4 @@ def downgrade() -> None:
     """Forget what builds cost."""
     op.drop_index("build_cost_idx", "build", schema="mvm")
     for name in reversed(COLUMNS):
-        op.drop_column("build", name, schema="mvm")
+        op.execute(f"alter table mvm.build drop column {name} cascade")

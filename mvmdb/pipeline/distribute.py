@@ -123,7 +123,7 @@ def local_workers(n_workers: int) -> Iterator[Client]:
             n_workers=n_workers,
             threads_per_worker=1,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port: several runs may go on side by side
             silence_logs=logging.ERROR,
             preload=["mvmdb.pipeline.local_worker"],
         ) as cluster,

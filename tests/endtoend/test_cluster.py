@@ -43,7 +43,7 @@ def skycells(bucket: Any, mvmdb: CommandLine, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("exposures")
     for number in range(N_EXPOSURES):
         exposure = SyntheticExposure(
-            rootname=f"b6o23{number:02d}q", ra_deg=150 + number / 36000, n_x_pix=400, n_y_pix=400
+            rootname=f"b6o23{number:02d}q", ra_deg=150 + number / 36000, n_x_pix=1000, n_y_pix=1000
         )
         put_file(bucket, exposure.write(folder), f"exposures/{exposure.full_rootname}_flt.fits")
     assert len(mvmdb.json("ingest", "s3://archive/exposures/")) == N_EXPOSURES

@@ -108,5 +108,5 @@ def test_withdraw_build_restore_build(mvmdb: CommandLine, skycell: str) -> None:
 
 def test_what_cannot_be_asked(mvmdb: CommandLine, skycell: str) -> None:
     assert "name a skycell" in mvmdb.run("layer", "build", expect=2).stderr
-    assert "without --force" in mvmdb.run("layer", "build", "--stale", "--force", expect=2).stderr
+    assert "--stale goes without" in mvmdb.run("layer", "build", "--stale", "--force", expect=2).stderr
     assert LAYERS[1] in mvmdb.run("layer", "explain", skycell, "acs_wfc_f606w", expect=2).stderr

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the figures of one case after the other; sides take turns."""
-    peer = Peer(peer_python(Path("build/peer/venv")), stepsize=_STEP_PIX)
+    peer = Peer(peer_python(Path("build/peer/venv").absolute()), stepsize=_STEP_PIX)
     yield {"kernel": _kernel(), "kernel_ns_per_pixel": _kernel()["ours"]}
     for name in options.cases:
         exposures = options.directory / ("ir" if name.startswith("ir") else "acs")

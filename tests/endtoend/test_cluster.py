@@ -96,7 +96,9 @@ def test_scheduler_builds_all_layers_of_several_skycells(
     assert len({item["file_path"] for item in built}) == len(built)
     assert all(Path(item["file_path"]).is_file() for item in built)
     assert mvmdb.sql("select count(*) from mvm.build where outcome = 'running'") == [(0,)]
-    assert len(list((tmp_path / "cache" / "copies").glob("*/*.fits"))) == N_EXPOSURES
+    copies = list((tmp_path / "cache" / "copies").glob("*/*.fits"))
+    # what the interrupted run had built is current, and nothing is fetched for it
+    assert len(copies) == (N_EXPOSURES if "published" in {item["outcome"] for item in built} else 0)
 
 
 def test_what_does_not_go_together_is_refused(mvmdb: CommandLine, skycells: list[str]) -> None:

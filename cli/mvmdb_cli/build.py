@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from sqlalchemy import Connection, Engine
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.layers import list_layers, list_skycells_with_layers
 from mvmdb.catalog.parameters import DEFAULT_SET
 from mvmdb.catalog.selections import SelectionCostRow, list_selection_costs, require_selection
-from mvmdb.errors import ExposureError, MosaicError
+from mvmdb.errors import ExposureError
 from mvmdb.names import LayerName, SkycellName, parse_selection
 from mvmdb.parameters import parse_overrides
-from mvmdb.pipeline.build import BuildOrder, BuildResult
+from mvmdb.pipeline.build import BuildOrder
 from mvmdb.pipeline.database import database_url
 from mvmdb.pipeline.forecast import (
     NO_LIMITS_OPTION,
@@ -40,7 +39,7 @@ from mvmdb.pipeline.staleness import check_products, list_unsettled
 from mvmdb.records import BuildLimits, Forecast
 from mvmdb.settings import Settings
 from mvmdb_cli.ask import LAYER_COLUMNS
-from mvmdb_cli.building import run_orders
+from mvmdb_cli.building import report_results, run_orders
 from mvmdb_cli.output import Form, Format, Json, print_facts, print_json, print_rows, progress, talk
 from mvmdb_cli.selection import Selection, cost_in_words
 from mvmdb_cli.session import asking, opened
@@ -347,7 +346,7 @@ def layer_build(
         results = run_orders(
             orders, tasks, workers=workers or settings.workers, scheduler=scheduler, quiet=as_json
         )
-    _report(results, as_json)
+    report_results(results, as_json)
 
 
 Wanted = list[tuple[LayerTask, ParameterChoice]]
@@ -386,24 +385,3 @@ def _stale_tasks(engine: Engine, skycells: list[SkycellName]) -> Wanted:
             task = plan_layer(connection, *names, choice_of(row), row.selection)
             wanted.append((task, choice_of(row)))
     return wanted
-
-
-def _report(results: list[BuildResult], as_json: bool) -> None:
-    headings = {
-        "layer": "layer",
-        "outcome": "outcome",
-        "reason": "because",
-        "n_inputs": "inputs",
-        "n_excluded": "left out",
-        "file_path": "file",
-    }
-    if any(result.selection != "all" for result in results):
-        headings = {"layer": "layer", "selection": "selection", **headings}
-    if len({result.skycell for result in results}) > 1:
-        headings = {"skycell": "skycell", **headings}
-    print_rows(results, headings, as_json=as_json)
-    failures = [result for result in results if result.outcome == "failed"]
-    for hint in dict.fromkeys(result.hint for result in failures if result.hint):
-        talk.print(f"[dim]hint:[/dim] {escape(hint)}", highlight=False)
-    if failures:
-        raise typer.Exit(failures[0].exit_code or MosaicError.exit_code)

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
+import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from mvmdb.errors import MosaicError
 from mvmdb.pipeline.build import BuildOrder, BuildResult, build_layers, carry_out
 from mvmdb.pipeline.distribute import (
     LayerDone,
@@ -20,7 +23,7 @@ from mvmdb.pipeline.distribute import (
     workers_of,
 )
 from mvmdb.pipeline.plan import LayerTask
-from mvmdb_cli.output import progress, staged_progress, talk
+from mvmdb_cli.output import print_rows, progress, staged_progress, talk
 
 OnNews = Callable[[LayerProgress | LayerDone], None]
 
@@ -96,3 +99,25 @@ def _view(tasks: Sequence[LayerTask], *, quiet: bool) -> Iterator[OnNews]:
             )
 
         yield show
+
+
+def report_results(results: list[BuildResult], as_json: bool) -> None:
+    """Print what became of layers; exit with the code of the first failure."""
+    headings = {
+        "layer": "layer",
+        "outcome": "outcome",
+        "reason": "because",
+        "n_inputs": "inputs",
+        "n_excluded": "left out",
+        "file_path": "file",
+    }
+    if any(result.selection != "all" for result in results):
+        headings = {"layer": "layer", "selection": "selection", **headings}
+    if len({result.skycell for result in results}) > 1:
+        headings = {"skycell": "skycell", **headings}
+    print_rows(results, headings, as_json=as_json)
+    failures = [result for result in results if result.outcome == "failed"]
+    for hint in dict.fromkeys(result.hint for result in failures if result.hint):
+        talk.print(f"[dim]hint:[/dim] {escape(hint)}", highlight=False)
+    if failures:
+        raise typer.Exit(failures[0].exit_code or MosaicError.exit_code)

@@ -6,11 +6,11 @@ do. No pixel depends on how a layer is cut into strips, nor on which thread draw
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from threading import Lock
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.compiled_engine import add_compiled
@@ -124,8 +124,12 @@ def build_layer_image(
     n_steps = len(boxes) * len(chips)
     steps = count(1)
 
-    def draw(box: PixelBox) -> Strip:
-        strip = empty_strip(box, len(arrays.context), with_variance=parameters.error)
+    tally = empty_tally(len(arrays.context), box.height)
+    times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
+    counting = Lock()
+
+    def draw(part: PixelBox) -> None:
+        strip = empty_strip(part, len(arrays.context), with_variance=parameters.error)
         if finished is not None:
             go_on(strip, finished)
         for index, chip in chips:
@@ -134,13 +138,11 @@ def build_layer_image(
             if on_step is not None:
                 on_step(next(steps), n_steps)
         finish(strip)
-        return strip
+        with counting:
+            tally_rows(tally, part.y0 - box.y0, strip.weight, strip.context, times_s)
+        _store(strip, arrays, slice(part.y0 - box.y0, part.y1 - box.y0))
 
-    tally = empty_tally(len(arrays.context), box.height)
-    times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
-    for strip in _in_threads(draw, boxes, n_threads):
-        tally_rows(tally, strip.box.y0 - box.y0, strip.weight, strip.context, times_s)
-        _store(strip, arrays, slice(strip.box.y0 - box.y0, strip.box.y1 - box.y0))
+    _in_threads(draw, boxes, n_threads)
     if tally.n_observed == 0:
         raise EmptyLayerError(
             "no good pixel of any input reaches the layer",
@@ -170,20 +172,19 @@ def _strip_boxes(box: PixelBox, arrays: LayerArrays, n_strip_rows: int | None) -
     return (PixelBox(box.x0, y0, box.x1, min(y0 + step, box.y1)) for y0 in range(box.y0, box.y1, step))
 
 
-def _in_threads(
-    draw: Callable[[PixelBox], Strip], boxes: Sequence[PixelBox], n_threads: int
-) -> Iterator[Strip]:
-    """Yield what is drawn in each box, in order; no more strips are held than threads draw."""
+def _in_threads(draw: Callable[[PixelBox], None], boxes: Sequence[PixelBox], n_threads: int) -> None:
+    """Draw in every box, so many at a time; the first error ends it."""
     if n_threads == 1:
-        yield from map(draw, boxes)
+        for box in boxes:
+            draw(box)
         return
     with ThreadPoolExecutor(n_threads) as pool:
-        waiting = deque(boxes)
-        drawn: deque[Future[Strip]] = deque()
-        while waiting or drawn:
-            while waiting and len(drawn) < n_threads:
-                drawn.append(pool.submit(draw, waiting.popleft()))
-            yield drawn.popleft().result()
+        drawn = [pool.submit(draw, box) for box in boxes]
+        try:
+            for one in drawn:
+                one.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _add_reference(

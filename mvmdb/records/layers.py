@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any, Literal
 
 from mvmdb.errors import MissingFileError
@@ -47,9 +46,9 @@ _GENERATION = "mvmdb engine 3"
 """The number goes up when a change of ours changes pixels."""
 REFERENCE_ENGINE = f"{_GENERATION}, drizzle {version('drizzle')}"
 COMPILED_ENGINE = f"{_GENERATION}, compiled kernel"
-ENGINE = COMPILED_ENGINE if find_spec("mvmdb.mosaic._kernel") is not None else REFERENCE_ENGINE
-"""What draws layers here: the compiled kernel where it was built, else the ``drizzle`` package. Part of every
-recipe."""
+ENGINE = COMPILED_ENGINE
+"""What draws layers; part of every recipe. The same where the compiled module is missing: no layer can be
+drawn there, and what others draw is not stale for it."""
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import random
-
 import pytest
 
 from tests.histories.run import run_histories
 
-N_HISTORIES = int(os.environ.get("MVMDB_TEST_HISTORIES", "20"))
+N_HISTORIES = 20
 N_STEPS = 25
+SEED = 738943
+"""The same at every run, so that a change that breaks nothing stays green; the long run takes others."""
 
 
 @pytest.mark.filterwarnings("ignore:File may have been truncated")
 def test_random_histories_agree_with_the_model(database: str) -> None:
-    """Each run has another seed; what fails is shortened, and printed with its seed."""
-    seed_number = random.SystemRandom().randrange(10**6)
-    print(f"python -m tests.histories --histories {N_HISTORIES} --seed {seed_number}")
-    tally = run_histories(database, N_HISTORIES, N_STEPS, seed_number)
+    """What fails is shortened and printed."""
+    tally = run_histories(database, N_HISTORIES, N_STEPS, SEED)
     assert tally["histories"] >= N_HISTORIES

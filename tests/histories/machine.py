@@ -263,7 +263,9 @@ class History(RuleBasedStateMachine):
         if not died:
             self._told(key, outcome, recipe)
             return
-        self._see_plan(key)
+        product = self.model.current(key)
+        if product is not None:  # as its plan found it: the file may be another one by now
+            [product.file_state] = states
         if phase == "published":
             if outcome == "retired":
                 self._told(key, outcome, recipe)

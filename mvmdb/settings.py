@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated
@@ -27,10 +28,11 @@ _CONTAINER_MEMORY_FILE = Path("/sys/fs/cgroup/memory.max")
 """Where Linux tells what a container may use: a number of bytes, or max."""
 
 _URL_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+_PRODUCTS_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]*(/[^/*?\[\]]+)*")
 _REMEDIES = {
     "home": "name a directory you can write to",
     "database_url": "write it like postgresql://user@host/database, or leave it out for the private cluster",
-    "products_dir": "name a directory you can write to; products do not go to object stores",
+    "products_dir": "name a directory you can write to, or a place in an object store like s3://bucket/products",
     "cache_dir": "name a directory you can write to",
     "cache_gb": "give a number of gigabytes above 0",
     "workers": "give a whole number of processes, 1 or more",
@@ -50,6 +52,16 @@ def _directory(path: Path) -> Path:
     if absolute.exists() and not absolute.is_dir():
         raise ValueError(f"{absolute} is not a directory")
     return absolute
+
+
+def _products_place(value: Path | str) -> Path | str:
+    """Return a directory, or the URL of a place in a store that can do what publishing needs."""
+    if "://" not in str(value):
+        return _directory(Path(value))
+    url = str(value).rstrip("/")
+    if not _PRODUCTS_URL.fullmatch(url):
+        raise ValueError(f"{value} is neither a directory nor s3://BUCKET/FOLDER")
+    return url
 
 
 def _no_url(value: Path | str) -> Path | str:
@@ -103,9 +115,9 @@ class Settings(BaseSettings):
     database_url
         The user's own PostgreSQL server; None means the private cluster under ``home``.
     products_dir
-        Where product files are published.
+        Where product files are published: a directory, or a URL like ``s3://bucket/products``.
     cache_dir
-        Directory for copies of exposures that lie in object stores.
+        Directory for copies of what lies in object stores, and for products on their way to one.
     cache_gb
         How much those copies may need, 10^9 bytes.
     workers
@@ -126,7 +138,7 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_directory)] = Field(default_factory=default_home)
     database_url: Annotated[str, AfterValidator(_postgresql_url)] | None = None
-    products_dir: Annotated[Path, BeforeValidator(_no_url), AfterValidator(_directory)] = Field(
+    products_dir: Annotated[Path | str, AfterValidator(_products_place)] = Field(
         default_factory=lambda validated: Path(validated["home"]) / "products"
     )
     cache_dir: Annotated[Path, BeforeValidator(_no_url), AfterValidator(_directory)] = Field(

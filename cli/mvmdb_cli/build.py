@@ -178,7 +178,7 @@ class Outlook:
     costs: Costs
     forecasts: list[Forecast | None]
     limits: BuildLimits | None
-    products_dir: Path
+    products_dir: Path | str
 
 
 def _outlook(
@@ -227,7 +227,7 @@ def _print_plans(tasks: list[LayerTask], outlook: Outlook, as_json: bool) -> Non
 def _plan_facts(task: LayerTask, forecast: Forecast | None, outlook: Outlook) -> dict[str, Any]:
     plan, products_dir = task.plan, outlook.products_dir
     refused = forecast and refusal(plan, forecast, outlook.limits, products_dir)
-    path = str(products_dir / str(plan.skycell) / str(plan.product_name)) if plan.inputs else None
+    path = f"{products_dir}/{plan.skycell}/{plan.product_name}" if plan.inputs else None
     return {
         "skycell": str(plan.skycell),
         "layer": str(plan.layer),

@@ -63,7 +63,7 @@ def status(as_json: Json = False) -> None:
         facts = {"managed": True, **asdict(cluster.status(settings.home))}
     if facts["running"]:
         facts["schema_current"] = _schema_is_current(database_url(settings))
-    _show({**facts, "products_dir": settings.products_dir}, as_json)
+    _show({**facts, "products_dir": str(settings.products_dir)}, as_json)
 
 
 def _schema_is_current(url: str) -> bool:

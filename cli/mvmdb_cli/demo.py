@@ -126,7 +126,7 @@ def _report(
         if result.outcome == "failed":
             typer.echo(f"failed: {result.layer}: {result.reason}", err=True)
     if products:
-        typer.echo(f"\nproducts in {Path(products[0].file_path).parent}")
+        typer.echo(f"\nproducts in {products[0].file_path.rpartition('/')[0]}")
     if pictures:
         typer.echo(f"pictures in {pictures[0].parent}; in colour: {pictures[-1]}")
 

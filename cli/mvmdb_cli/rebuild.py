@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +25,10 @@ def catalog() -> None:
 
 @catalog_app.command("rebuild")
 def catalog_rebuild(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of product files.")],
+    directory: Annotated[
+        str,
+        typer.Argument(metavar="DIR", help="Directory of product files, or a URL like s3://bucket/products."),
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be restored and restore nothing.")
     ] = False,

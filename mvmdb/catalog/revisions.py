@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, Text, cast, select, text, update
 
@@ -100,10 +99,10 @@ def is_build(connection: Connection, build_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def names_file(connection: Connection, path: Path) -> bool:
+def names_file(connection: Connection, path: str) -> bool:
     """Return whether a product was published under this name, or is kept under it."""
     query = text(
         "select exists (select from mvm.product as p join mvm.build as b on b.build_id = p.build_id"
         " where p.product = :name and :path in (p.file_path, b.directory || '/' || p.product))"
     )
-    return bool(connection.execute(query, {"name": path.name, "path": str(path)}).scalar())
+    return bool(connection.execute(query, {"name": path.rpartition("/")[2], "path": path}).scalar())

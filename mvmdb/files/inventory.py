@@ -14,11 +14,12 @@ _KEPT = re.compile(r"(.*)_r\d{4,}\.fits")
 _BUILD_ID = re.compile(r"\.([0-9a-f-]{36})\.part$")
 
 
-def product_name_of(path: Path) -> ProductName | None:
+def product_name_of(location: Path | str) -> ProductName | None:
     """Return the product whose file, current or former, bears this name; None for other files."""
-    kept = _KEPT.fullmatch(path.name)
+    name = str(location).rpartition("/")[2]
+    kept = _KEPT.fullmatch(name)
     try:
-        return ProductName.parse(f"{kept[1]}.fits" if kept else path.name)
+        return ProductName.parse(f"{kept[1]}.fits" if kept else name)
     except NameFormatError:
         return None
 
@@ -32,12 +33,13 @@ def find_products(directory: Path) -> list[Path]:
     )
 
 
-def find_unfinished(directory: Path) -> list[tuple[Path, str]]:
-    """Return the half-written files in the directories below one, each with the build that wrote it."""
+def find_unfinished(directory: Path) -> list[Path]:
+    """Return the half-written files in the directories below one."""
     places = [directory, *(path for path in directory.rglob("*") if path.is_dir() and path.name != FOLDER)]
-    return [(path, _build_id(path)) for place in places for path in find_leftovers(place)]
+    return [path for place in places for path in find_leftovers(place)]
 
 
-def _build_id(path: Path) -> str:
-    match = _BUILD_ID.search(path.name)
+def build_id_of(location: Path | str) -> str:
+    """Return the build that a half-written file is of, told by its name."""
+    match = _BUILD_ID.search(str(location))
     return match[1] if match else ""

@@ -9,8 +9,9 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from mvmdb.errors import ProvenanceError
+from mvmdb.errors import ProvenanceError, StorageError
 from mvmdb.files.product import open_product
+from mvmdb.files.storage import StoredObject
 from mvmdb.sky.grid import PixelBox
 
 
@@ -28,13 +29,13 @@ class ProductPixels:
     """``(n_planes, ny, nx)``, whether or not the file has a third axis."""
 
 
-def read_pixels(path: Path, box: PixelBox, *, build_id: str, size_bytes: int) -> ProductPixels:
+def read_pixels(path: Path | StoredObject, box: PixelBox, *, build_id: str, size_bytes: int) -> ProductPixels:
     """Read a box of every image of a product, and nothing else of them.
 
     Parameters
     ----------
     path
-        The product.
+        The product; of an object the blocks of the box are fetched.
     box
         Pixels of the arrays of the product; must lie on them.
     build_id, size_bytes
@@ -71,11 +72,15 @@ def read_pixels(path: Path, box: PixelBox, *, build_id: str, size_bytes: int) ->
 _HINT = "a build may just have replaced it: ask again; else `mvmdb layer build` with --force makes it anew"
 
 
-def _require_size(path: Path, size_bytes: int) -> None:
+def _require_size(path: Path | StoredObject, size_bytes: int) -> None:
     try:
-        found = path.stat().st_size
+        found = path.stat().st_size if isinstance(path, Path) else path.size_bytes()
+    except StorageError:
+        raise
     except OSError as error:
         raise ProvenanceError(str(path), f"is not there: {error.strerror}", hint=_HINT) from error
+    if found is None:
+        raise ProvenanceError(str(path), "is not there: no such object", hint=_HINT)
     if found != size_bytes:
         raise ProvenanceError(str(path), f"has {found} bytes, the catalogue says {size_bytes}", hint=_HINT)
 

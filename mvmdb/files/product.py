@@ -18,6 +18,7 @@ from mvmdb.files.checksum import checksum_problems
 from mvmdb.files.hdrtab import read_hdrtab
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.revisions import sync_directory
+from mvmdb.files.storage import StoredObject
 from mvmdb.names import ProductName
 from mvmdb.records import LayerArrays, PublishedFile
 
@@ -30,6 +31,7 @@ __all__ = [
     "file_errors",
     "find_leftovers",
     "image_arrays",
+    "is_staged_name",
     "publish",
     "read_product",
     "read_product_header",
@@ -116,10 +118,10 @@ def discard(staged: StagedProduct) -> None:
 
 def find_leftovers(directory: Path) -> list[Path]:
     """Return the staged files of a directory, sorted; those of running builds are among them."""
-    return sorted(path for path in directory.glob(f".*{_PART}") if _is_staged(path.name))
+    return sorted(path for path in directory.glob(f".*{_PART}") if is_staged_name(path.name))
 
 
-def read_product_header(path: Path) -> ProductHeader:
+def read_product_header(path: Path | StoredObject) -> ProductHeader:
     """Read the keywords and array shapes of a product.
 
     Raises
@@ -208,8 +210,10 @@ def verify_product(path: Path) -> list[str]:
     return [*warned, *problems]
 
 
-def _is_staged(name: str) -> bool:
+def is_staged_name(name: str) -> bool:
     """Whether a file name is ``.<product>.<build id>.part``."""
+    if not (name.startswith(".") and name.endswith(_PART)):
+        return False
     product, _, _ = name.removeprefix(".").removesuffix(_PART).rpartition(".")
     try:
         ProductName.parse(product)
@@ -228,11 +232,15 @@ def file_errors(path: Path, what: str, hint: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_product(path: Path) -> Iterator[fits.HDUList]:
-    """Open a file that has the extensions of a product, in their order."""
+def open_product(path: Path | StoredObject) -> Iterator[fits.HDUList]:
+    """Open a file that has the extensions of a product, in their order; one on disk is mapped."""
+    is_mapped = isinstance(path, Path)
     try:
         # Opened here, because astropy leaves a file open that it cannot parse.
-        with path.open("rb") as file, fits.open(file, memmap=True, lazy_load_hdus=False) as hdus:
+        with (
+            path.open("rb") if isinstance(path, Path) else path.open() as file,
+            fits.open(file, memmap=is_mapped, lazy_load_hdus=False) as hdus,
+        ):
             found = [(hdu.name, type(hdu)) for hdu in hdus]
             plain = [item for item in _EXTENSIONS.items() if item[0] != _OPTIONAL]
             if found not in (plain, list(_EXTENSIONS.items())):

@@ -13,6 +13,7 @@ from mvmdb.files.checks import Scalar
 from mvmdb.files.hdrtab import read_hdrtab
 from mvmdb.files.product import open_product
 from mvmdb.files.rows import ROWS_KEYWORD
+from mvmdb.files.storage import StoredObject
 from mvmdb.names import ProductName
 from mvmdb.records import (
     ExcludedExposure,
@@ -25,7 +26,7 @@ from mvmdb.records import (
 )
 
 
-def read_record(path: Path) -> ProductRecord:
+def read_record(path: Path | StoredObject) -> ProductRecord:
     """Read what a product says of its making.
 
     Raises

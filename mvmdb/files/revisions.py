@@ -15,11 +15,6 @@ FOLDER = "revisions"
 """Directory of former revisions, beside the products."""
 
 
-def revision_path(path: Path, revision: int) -> Path:
-    """Return the name under which a revision of a product is kept: ``revisions/<stem>_r0003.fits``."""
-    return path.parent / FOLDER / f"{path.stem}_r{revision:04d}{path.suffix}"
-
-
 def keep_file(path: Path, kept: Path, sha256: str, *, still_ours: Callable[[], None]) -> None:
     """Give a file a second name, durably; on a file system without hard links, copy it.
 

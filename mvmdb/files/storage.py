@@ -12,6 +12,8 @@ from typing import Any, BinaryIO, cast
 
 from mvmdb.errors import MissingPackageError, StorageError
 
+_BLOCK_BYTES = 2**20
+
 
 @dataclass(frozen=True)
 class FileVersion:
@@ -34,10 +36,19 @@ class ObjectStorage:
     system: Any
     """The fsspec file system."""
 
-    def open(self, location: str) -> BinaryIO:
-        """Open an object to be read, piece by piece as it is needed; the caller closes it."""
+    def open(self, location: str, *, block_bytes: int | None = None) -> BinaryIO:
+        """Open an object to be read, piece by piece as it is needed; the caller closes it.
+
+        Parameters
+        ----------
+        location
+            URL of the object.
+        block_bytes
+            What is read beyond what is asked for; the default of the store suits whole objects.
+        """
+        chosen = {} if block_bytes is None else {"block_size": block_bytes}
         with storage_errors(location):
-            return cast(BinaryIO, self.system.open(location, "rb", cache_type="readahead"))
+            return cast(BinaryIO, self.system.open(location, "rb", cache_type="readahead", **chosen))
 
     def version(self, location: str) -> FileVersion | None:
         """Return what the store states of an object now, of S3 also the ETag; None where there is none."""
@@ -58,6 +69,27 @@ class ObjectStorage:
             self.system.invalidate_cache()
             find = self.system.glob if "*" in location else self.system.find
             return sorted(self.system.unstrip_protocol(key) for key in find(location))
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object that is read where it lies, a few blocks of it."""
+
+    storage: ObjectStorage
+    location: str
+
+    def open(self) -> BinaryIO:
+        """Open it; the caller closes it."""
+        return self.storage.open(self.location, block_bytes=_BLOCK_BYTES)
+
+    def size_bytes(self) -> int | None:
+        """Return its size; None where there is no such object."""
+        version = self.storage.version(self.location)
+        return None if version is None else version.size_bytes
+
+    def __str__(self) -> str:
+        """Return its URL."""
+        return self.location
 
 
 def storage_of(location: str) -> ObjectStorage:

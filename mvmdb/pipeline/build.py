@@ -1,8 +1,8 @@
 """Build: a plan carried out, from pixels to a published file and its rows.
 
-One straight road: lease, plan, read, drizzle, stage the file, stage the rows, rename, make the rows
-current. A process that dies on the way leaves a running build whose lease runs out; the next build of any
-layer finds it and finishes or removes what it left.
+One straight road: lease, plan, read, drizzle, stage the file, stage the rows, give the file its name, make
+the rows current. A process that dies on the way leaves a running build whose lease runs out; the next build
+of any layer finds it and finishes or removes what it left.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from mvmdb.catalog.engine import connect, transaction
 from mvmdb.catalog.footprints import list_outlines
 from mvmdb.catalog.leases import Lease, fenced
 from mvmdb.catalog.revisions import FormerProduct
-from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError
+from mvmdb.errors import CatalogError, MissingFileError, MvmdbError, ProductFileError, StorageError
 from mvmdb.files.header import BuildStamp
-from mvmdb.files.product import StagedProduct, publish
+from mvmdb.files.stores import OfferedProduct, ProductStore
 from mvmdb.mosaic.engine import OnStep
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline.draw import draw_product
@@ -36,6 +36,7 @@ from mvmdb.pipeline.lease import Heartbeat, another_builds, leased
 from mvmdb.pipeline.meter import metered
 from mvmdb.pipeline.parallel import run_parallel
 from mvmdb.pipeline.plan import DEFAULT_CHOICE, LayerTask, ParameterChoice, as_forced, plan_layer
+from mvmdb.pipeline.product_files import publish
 from mvmdb.pipeline.recovery import recover, remove_leftovers, remove_strays, settle
 from mvmdb.pipeline.revisions import (
     current_revision,
@@ -46,6 +47,7 @@ from mvmdb.pipeline.revisions import (
     require_known,
     retire_product,
 )
+from mvmdb.pipeline.storage import product_store
 from mvmdb.records import BaseProduct, BuildLimits, BuildWork, ChipOutline, LayerPlan, PublishedFile
 from mvmdb.settings import DEFAULT_LEASE_S
 
@@ -77,7 +79,7 @@ class BuildResult:
 
 def build_layer(
     engine: Engine,
-    products_dir: Path,
+    products_dir: Path | str,
     skycell: SkycellName,
     layer: LayerName,
     *,
@@ -97,7 +99,7 @@ def build_layer(
     engine
         Database with the schema in place.
     products_dir
-        Directory of all products; each skycell has a directory below it.
+        Directory of all products, or the URL of one; each skycell has a directory below it.
     skycell, layer
         What to build.
     choice
@@ -125,16 +127,19 @@ def build_layer(
         Inputs are known by their footprints alone; nothing is recorded.
     TooLargeError
         The build is expected to take more than it may; nothing is recorded.
+    StorageError
+        The object store does not answer.
     MvmdbError
         The plan, an input or the engine failed; the failure is recorded, nothing is published.
     """
     recover(engine, lease_s=lease_s)
+    directory, store = f"{products_dir}/{skycell}", product_store(products_dir)
     with leased(engine, str(skycell), str(layer), selection, duration_s=lease_s) as held:
         if held is None:
             raise another_builds(engine, str(skycell), str(layer), selection)
         lease, heartbeat = held
         settle(engine, lease)
-        remove_strays(products_dir / str(skycell), lease)
+        remove_strays(directory, lease)
         remove_replaced(engine, lease)
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
@@ -145,16 +150,12 @@ def build_layer(
             return _result(task, "retired", None)
         task = as_forced(task) if force else task
         if task.status == "current":
-            return _result(
-                task, "current", str(_directory(products_dir, task.plan) / str(task.plan.product_name))
-            )
+            return _result(task, "current", f"{directory}/{task.plan.product_name}")
         require_files(task.plan)
         require_within(task.plan, planned.forecast, limits, products_dir)
         with transaction(engine) as connection:
-            require_known(connection, products_dir / str(skycell) / str(task.plan.product_name))
-        site = _Site(
-            engine, lease, _directory(products_dir, task.plan), n_threads, _watched(heartbeat, on_step)
-        )
+            require_known(connection, f"{directory}/{task.plan.product_name}")
+        site = _Site(engine, lease, store, directory, n_threads, _watched(heartbeat, on_step))
         base = None if full else task.road.base
         return _result(task, "published", _build(site, task.plan, outlines, planned.work, base).path)
 
@@ -194,17 +195,15 @@ def _result(task: LayerTask, outcome: str, file_path: str | None) -> BuildResult
     )
 
 
-def _directory(products_dir: Path, plan: LayerPlan) -> Path:
-    return products_dir / str(plan.skycell)
-
-
 @dataclass(frozen=True)
 class _Site:
     """What every step of a build needs."""
 
     engine: Engine
     lease: Lease
-    directory: Path
+    store: ProductStore
+    directory: str
+    """Of the products of the skycell: a path, or a URL."""
     n_threads: int
     on_step: OnStep
 
@@ -230,7 +229,7 @@ def _build(
     stamp = _begin(site, plan)
     with _failure_recorded(site, stamp.build_id), metered() as used:
         staged, image = draw_product(
-            site.directory,
+            site.store.draft_directory(site.directory),
             plan,
             stamp,
             outlines,
@@ -238,7 +237,8 @@ def _build(
             n_threads=site.n_threads,
             on_step=site.on_step,
         )
-        file = PublishedFile(str(staged.final_path), staged.sha256, staged.size_bytes)
+        offer = site.store.offer(staged, site.directory, stamp.build_id)
+        file = offer.file
         with fenced(site.engine, site.lease) as connection:
             builds.stage_product(
                 connection, stamp.build_id, plan=plan, image=image, file=file, revision=stamp.revision
@@ -251,8 +251,8 @@ def _build(
                 usage=used(),
                 output_bytes=file.size_bytes,
             )
-    former = _put_in_place(site, staged)
-    # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
+    former = _put_in_place(site, offer)
+    # From here on nothing is undone: if this process dies, the next one finishes the step it was at.
     with fenced(site.engine, site.lease) as connection:
         record_former(connection, former)
         builds.publish_product(connection, stamp.build_id)
@@ -261,19 +261,19 @@ def _build(
     return file
 
 
-def _put_in_place(site: _Site, staged: StagedProduct) -> FormerProduct | None:
+def _put_in_place(site: _Site, offer: OfferedProduct) -> FormerProduct | None:
     """Keep the former file and give the new one its name; return what it supersedes.
 
     While the former one is being kept nobody else can take the lease. A builder that was taken for dead
-    fails: its staged file has been removed.
+    fails: the ticket of its file has been taken away.
     """
     with fenced(site.engine, site.lease) as connection:
-        require_known(connection, staged.final_path)
+        require_known(connection, offer.file.path)
         former = current_revision(connection, site.lease)
         keep_former(connection, former)
     try:
-        publish(staged)
-    except ProductFileError:
+        publish(offer)
+    except (ProductFileError, StorageError):
         with fenced(site.engine, site.lease):
             pass  # raises when the lease is lost, which is the better reason
         raise
@@ -291,7 +291,7 @@ def _begin(site: _Site, plan: LayerPlan) -> BuildStamp:
             build_id,
             host=host,
             versions=versions,
-            directory=str(site.directory),
+            directory=site.directory,
         )
     created_utc = datetime.now(UTC).isoformat()
     return BuildStamp(build_id, revision, created_utc, versions, host, os.getpid())
@@ -317,7 +317,7 @@ class BuildOrder:
     """One layer to build, in a form that crosses to another process."""
 
     url: str
-    products_dir: Path
+    products_dir: Path | str
     skycell: SkycellName
     layer: LayerName
     choice: ParameterChoice = DEFAULT_CHOICE

@@ -17,9 +17,11 @@ from mvmdb.errors import EmptyLayerError, GridMismatchError, InputError, Unknown
 from mvmdb.files.preview import block_average
 from mvmdb.files.product import image_arrays
 from mvmdb.files.product_record import read_record
+from mvmdb.files.storage import is_url
 from mvmdb.files.writing import require_suffix, write_whole
 from mvmdb.mosaic.difference import ImagePair, PixelDifference, compare_images
 from mvmdb.names import LayerName, ProductName, SkycellName
+from mvmdb.pipeline.storage import product_store
 from mvmdb.sky.grid import PixelBox, TanGrid, box_at_scale, skycell_grid
 
 _PICTURE_SIDE_PIX = 800
@@ -158,16 +160,15 @@ def compare_products(
 def _sides(connection: Connection, a: str, b: str | None) -> tuple[ProductVersion, ProductVersion]:
     if b is not None:
         return _side(connection, a), _side(connection, b)
-    if Path(a).is_file() or "@" in a:
+    if _is_file(a) or "@" in a:
         raise InputError(f"with what is {a} to be compared?", hint="name a second product")
     name = ProductName.parse(a)
     return find_predecessor(connection, name), find_version(connection, name)
 
 
 def _side(connection: Connection, text: str) -> ProductVersion:
-    path = Path(text)
-    if path.is_file():
-        return _version_of_file(path)
+    if _is_file(text):
+        return _version_of_file(text if is_url(text) else str(Path(text).resolve()))
     name, at, revision = text.rpartition("@")
     if at and not revision.isdecimal():
         raise UnknownObjectError(f"{text}: {revision!r} is no revision", hint="write it like NAME@3")
@@ -180,13 +181,17 @@ def _side(connection: Connection, text: str) -> ProductVersion:
     return find_version(connection, ProductName.parse(text))
 
 
-def _version_of_file(path: Path) -> ProductVersion:
-    record = read_record(path)
+def _is_file(text: str) -> bool:
+    return product_store(text).size_bytes(text) is not None
+
+
+def _version_of_file(location: str) -> ProductVersion:
+    record = read_record(product_store(location).source(location))
     return ProductVersion(
         str(record.product_name),
         record.revision,
         record.build_id,
-        str(path.resolve()),
+        location,
         "in_place",
         record.recipe,
         record.parameter_set,
@@ -294,7 +299,8 @@ def _opened_pair(a: ProductVersion, b: ProductVersion) -> Iterator[ImagePair]:
     with ExitStack() as stack:
         arrays = []
         for version in (a, b):
-            box, images = _box(version), stack.enter_context(image_arrays(Path(version.file_path)))
+            path = product_store(version.file_path).local_copy(version.file_path)
+            box, images = _box(version), stack.enter_context(image_arrays(path))
             if images["SCI"].shape != box.shape:
                 raise GridMismatchError(
                     f"{version.file_path}: SCI is {images['SCI'].shape}, its recipe says {box.shape}"

@@ -19,7 +19,9 @@ from mvmdb.catalog.costs import (
     list_skycell_costs,
 )
 from mvmdb.errors import TooLargeError
+from mvmdb.files.storage import is_url
 from mvmdb.names import SkycellName
+from mvmdb.pipeline.storage import product_store
 from mvmdb.records import ENGINE, BuildLimits, BuildWork, Forecast, LayerPlan
 from mvmdb.settings import Settings
 
@@ -66,7 +68,7 @@ def limits_of(settings: Settings) -> BuildLimits:
 
 
 def refusal(
-    plan: LayerPlan, forecast: Forecast, limits: BuildLimits | None, products_dir: Path
+    plan: LayerPlan, forecast: Forecast, limits: BuildLimits | None, products_dir: Path | str
 ) -> TooLargeError | None:
     """Return why a build may not be made: numbers and limits, in the hint what raises them; else None.
 
@@ -84,7 +86,7 @@ def refusal(
 
 
 def require_within(
-    plan: LayerPlan, forecast: Forecast, limits: BuildLimits | None, products_dir: Path
+    plan: LayerPlan, forecast: Forecast, limits: BuildLimits | None, products_dir: Path | str
 ) -> None:
     """Raise if a build would take more than it may.
 
@@ -105,7 +107,7 @@ class _Excess:
     remedy: str
 
 
-def _excesses(forecast: Forecast, limits: BuildLimits, products_dir: Path) -> Iterator[_Excess]:
+def _excesses(forecast: Forecast, limits: BuildLimits, products_dir: Path | str) -> Iterator[_Excess]:
     memory, size, wall_s = limits.peak_memory_bytes, limits.output_bytes, limits.wall_s
     if memory is not None and forecast.peak_memory_bytes > memory:
         expected = f"{memory_in_words(forecast)} of memory"
@@ -115,11 +117,13 @@ def _excesses(forecast: Forecast, limits: BuildLimits, products_dir: Path) -> It
         yield _Excess(expected, bytes_in_words(size), "raise MVMDB_MAX_BUILD_OUTPUT_BYTES")
     if wall_s is not None and forecast.wall_s > wall_s:
         yield _Excess(seconds_in_words(forecast), f"{_two_digits(wall_s)} s", "raise MVMDB_MAX_BUILD_SECONDS")
-    free = free_bytes(products_dir)
+    disk = product_store(products_dir).draft_directory(str(products_dir))
+    free = free_bytes(disk)
     if forecast.output_bytes > free:
         expected = f"{bytes_in_words(forecast.output_bytes)} of disk"
-        allowed = f"{bytes_in_words(free)}, the free space at {products_dir}"
-        yield _Excess(expected, allowed, "free space or set MVMDB_PRODUCTS_DIR to another disk")
+        allowed = f"{bytes_in_words(free)}, the free space at {disk}"
+        setting = "MVMDB_CACHE_DIR" if is_url(products_dir) else "MVMDB_PRODUCTS_DIR"
+        yield _Excess(expected, allowed, f"free space or set {setting} to another disk")
 
 
 def free_bytes(directory: Path) -> int:

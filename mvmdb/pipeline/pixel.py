@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from mvmdb.errors import InputError, ProvenanceError, UnknownObjectError
 from mvmdb.files.pixels import ProductPixels, read_pixels
 from mvmdb.mosaic.context import PLANE_BITS, count_pixels, n_context_planes
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.storage import product_store
 from mvmdb.sky.grid import PixelBox
 
 
@@ -164,7 +164,10 @@ def _read_pixel(connection: Connection, product: PositionProduct, box_pix: int) 
     arrays = PixelBox(0, 0, product.n_x_pix, product.n_y_pix)
     box = PixelBox(x, y, x + 1, y + 1).grown(box_pix // 2).intersection(arrays)
     pixels = read_pixels(
-        Path(product.file_path), box, build_id=product.build_id, size_bytes=product.file_size_bytes
+        product_store(product.file_path).source(product.file_path),
+        box,
+        build_id=product.build_id,
+        size_bytes=product.file_size_bytes,
     )
     middle = y - box.y0, x - box.x0
     counts = _count_inputs(product, pixels)

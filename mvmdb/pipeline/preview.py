@@ -18,7 +18,9 @@ from mvmdb.errors import UnknownObjectError
 from mvmdb.files.avm import Channel, PictureTags
 from mvmdb.files.preview import write_colour, write_preview
 from mvmdb.files.product import read_product_header, science_array
+from mvmdb.files.storage import StoredObject
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline.storage import product_store
 from mvmdb.sky.grid import PixelBox, TanGrid, box_at_scale, skycell_grid
 
 COLOURS = ("Red", "Green", "Blue")
@@ -104,7 +106,7 @@ def draw_pictures(
     for product in products:
         picture = directory / f"{Path(product.product).stem}.png"
         if not (keep_newer and _is_newer(picture, [product])):
-            with science_array(Path(product.file_path)) as science:
+            with science_array(_local_copy(product)) as science:
                 write_preview(picture, science, grid=_grid(product), tags=_tags([product], ["Grayscale"]))
         yield PictureFile("layer", product.skycell, [product.layer], str(picture))
     chosen = colour_layers([_candidate(product) for product in products]) if len(products) > 1 else ()
@@ -165,7 +167,7 @@ def wavelength_angstrom(layer: LayerName, photplam_angstrom: float | None) -> fl
 
 def _candidate(product: ProductRow) -> Candidate:
     layer, photplam = LayerName.parse(product.layer), _photplam(product)
-    with science_array(Path(product.file_path)) as science:
+    with science_array(_local_copy(product)) as science:
         rows, columns = (
             np.linspace(0, length - 1, _N_SAMPLES).round().astype(int) for length in science.shape
         )
@@ -174,7 +176,7 @@ def _candidate(product: ProductRow) -> Candidate:
 
 
 def _photplam(product: ProductRow) -> float | None:
-    value = read_product_header(Path(product.file_path)).science.get("PHOTPLAM")
+    value = read_product_header(_source(product)).science.get("PHOTPLAM")
     return float(value) if isinstance(value, int | float) else None
 
 
@@ -185,7 +187,7 @@ def _grid(product: ProductRow) -> TanGrid:
 
 
 def _tags(products: Sequence[ProductRow], colours: Sequence[str]) -> PictureTags:
-    headers = [read_product_header(Path(product.file_path)).keywords for product in products]
+    headers = [read_product_header(_source(product)).keywords for product in products]
     channels = tuple(
         Channel(
             f"{header['INSTRUME']}/{header['DETECTOR']}",
@@ -212,7 +214,7 @@ def _draw_colour(shown: Sequence[ProductRow], directory: Path, *, keep_newer: bo
     picture = directory / f"{name}_colour.png"
     if not (keep_newer and _is_newer(picture, shown)):
         with ExitStack() as stack:
-            arrays = [stack.enter_context(science_array(Path(product.file_path))) for product in shown]
+            arrays = [stack.enter_context(science_array(_local_copy(product))) for product in shown]
             grids = [_grid(product) for product in shown]
             if len(shown) == 2:  # the green of two layers is their mean
                 arrays.insert(1, np.full(arrays[0].shape, np.nan, dtype=np.float32))
@@ -223,5 +225,13 @@ def _draw_colour(shown: Sequence[ProductRow], directory: Path, *, keep_newer: bo
 
 
 def _is_newer(picture: Path, products: Sequence[ProductRow]) -> bool:
-    newest = max(Path(product.file_path).stat().st_mtime for product in products)
+    newest = max(product_store(one.file_path).modified_s(one.file_path) for one in products)
     return picture.exists() and picture.stat().st_mtime >= newest
+
+
+def _local_copy(product: ProductRow) -> Path:
+    return product_store(product.file_path).local_copy(product.file_path)
+
+
+def _source(product: ProductRow) -> Path | StoredObject:
+    return product_store(product.file_path).source(product.file_path)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 from sqlalchemy import Connection
 
 from mvmdb.catalog.rights import may_change
 from mvmdb.catalog.staleness import FileState, ProductFileRow, record_file_state
-from mvmdb.files.revisions import aside_of, move_unless_taken, sha256_of
+from mvmdb.errors import ProductFileError
+from mvmdb.files.product import verify_product
+from mvmdb.files.stores import OfferedProduct
+from mvmdb.pipeline.storage import product_store
 from mvmdb.records import PublishedFile
 
 
@@ -35,31 +35,37 @@ def check_product_file(connection: Connection, row: ProductFileRow, *, thorough:
 
 def file_state(file: PublishedFile, *, thorough: bool) -> FileState:
     """Return whether a file is there with its size, and if asked with its hash."""
-    path = Path(file.path)
-    if not path.is_file():
+    store = product_store(file.path)
+    size_bytes = store.size_bytes(file.path)
+    if size_bytes is None:
         return "lost"
-    if path.stat().st_size != file.size_bytes:
+    if size_bytes != file.size_bytes:
         return "damaged"
     if not thorough:
         return "in_place"
-    return "in_place" if sha256_of(path) == file.sha256 else "damaged"
+    return "in_place" if store.sha256(file.path) == file.sha256 else "damaged"
+
+
+def file_problems(location: str) -> list[str]:
+    """Return what is wrong with a product file, by its structure and its own checksums; empty when sound."""
+    try:
+        path = product_store(location).local_copy(location)
+    except ProductFileError as error:
+        return [str(error)]
+    return [problem.replace(str(path), location) for problem in verify_product(path)]
+
+
+def publish(offer: OfferedProduct) -> None:
+    """Give a complete file its name, in one step.
+
+    Raises
+    ------
+    ProductFileError
+        Somebody has taken its ticket away, or the place cannot be written.
+    """
+    product_store(offer.file.path).publish(offer)
 
 
 def remove_file(file: PublishedFile) -> None:
-    """Remove a file that was published, unless its name bears another one by now.
-
-    A builder may stand still between the question what is superseded and its answer, and meanwhile the
-    name may have been given to a new product. So the file is moved aside before it is looked at.
-    """
-    path = Path(file.path)
-    if file_state(file, thorough=False) != "in_place":
-        return
-    aside = aside_of(path)
-    try:
-        path.rename(aside)
-    except FileNotFoundError:
-        return
-    if file_state(replace(file, path=str(aside)), thorough=True) == "in_place":
-        aside.unlink()
-    else:
-        move_unless_taken(aside, path)  # unless there is one that is newer still
+    """Remove a file that was published, unless its name bears another one by now."""
+    product_store(file.path).remove_published(file)

@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from mvmdb.catalog.publication import LinkRow, find_generation, find_provenance, list_links
+from mvmdb.files.storage import is_url
 from mvmdb.files.writing import write_whole
 
 ProvenanceFormat = Literal["json", "xml", "provn"]
@@ -24,7 +25,9 @@ def list_product_links(connection: Connection, product: str, revision: int | Non
     generation = find_generation(connection, product, revision)
     links = list_links(connection, generation.dataset_id)
     is_there = any(link.semantics == "#this" and link.access_url for link in links)
-    return links + (_preview_links(generation.dataset_id, Path(generation.file_path)) if is_there else [])
+    if not is_there or is_url(generation.file_path):  # pictures are drawn on disks only
+        return links
+    return links + _preview_links(generation.dataset_id, Path(generation.file_path))
 
 
 def _preview_links(dataset_id: str, file: Path) -> list[LinkRow]:

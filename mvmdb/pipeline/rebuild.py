@@ -26,10 +26,13 @@ from mvmdb.catalog.restoration import (
 )
 from mvmdb.catalog.verification import record_found
 from mvmdb.errors import InputError, ProductFileError
-from mvmdb.files.inventory import find_products, product_name_of
+from mvmdb.files.inventory import product_name_of
 from mvmdb.files.product import verify_product
 from mvmdb.files.product_record import read_record
-from mvmdb.files.revisions import FOLDER, sha256_of
+from mvmdb.files.revisions import sha256_of
+from mvmdb.files.storage import is_url
+from mvmdb.files.stores import directory_of, is_kept
+from mvmdb.pipeline.storage import product_store
 from mvmdb.records import ProductRecord, PublishedFile
 
 Kind = Literal[
@@ -104,7 +107,6 @@ class RebuildReport:
 class _Found:
     """A sound product file."""
 
-    path: Path
     record: ProductRecord
     file: PublishedFile
 
@@ -116,29 +118,35 @@ class _Found:
     @property
     def is_kept(self) -> bool:
         """Whether it has the name of a former revision."""
-        return self.path.parent.name == FOLDER
+        return is_kept(self.file.path)
 
     @property
-    def directory(self) -> Path:
-        return self.path.parent.parent if self.is_kept else self.path.parent
+    def directory(self) -> str:
+        return directory_of(self.file.path)
 
 
-def list_candidates(directory: Path) -> list[Path]:
-    """Return the files below a directory that are named like products.
+def list_candidates(directory: Path | str) -> list[str]:
+    """Return the files below a directory, or the objects below a URL, that are named like products.
 
     Raises
     ------
     InputError
         There is no such directory.
+    StorageError
+        The object store does not answer.
     """
-    if not directory.is_dir():
+    if is_url(directory):
+        place = str(directory).rstrip("/")
+    elif Path(directory).is_dir():
+        place = str(Path(directory).resolve())
+    else:
         raise InputError(f"{directory} is no directory", hint="name the directory of the products")
-    return find_products(directory.resolve())
+    return product_store(place).list_products(place)
 
 
 def rebuild_catalog(
     engine: Engine,
-    paths: Sequence[Path],
+    paths: Sequence[str],
     *,
     dry_run: bool = False,
     on_file: Callable[[], None] | None = None,
@@ -151,7 +159,7 @@ def rebuild_catalog(
         Database with the schema in place; empty, or of a part of these products. Exposures must have been
         ingested: a product is restored when all its inputs are there with the content that it was made of.
     paths
-        Product files; each is read whole, for its checksums.
+        Product files or objects; each is read whole, for its checksums.
     dry_run
         Only tell.
     on_file
@@ -171,16 +179,16 @@ def _nothing() -> None:
     pass
 
 
-def _sound_files(paths: Sequence[Path], lacks: list[Lack], on_file: Callable[[], None]) -> Iterator[_Found]:
+def _sound_files(paths: Sequence[str], lacks: list[Lack], on_file: Callable[[], None]) -> Iterator[_Found]:
     for path in paths:
         try:
             yield _read(path)
         except ProductFileError as error:
-            lacks.append(Lack("file", str(path), str(error).removeprefix(f"{path}: ")))
+            lacks.append(Lack("file", path, str(error).removeprefix(f"{path}: ")))
         on_file()
 
 
-def _read(path: Path) -> _Found:
+def _read(location: str) -> _Found:
     """Read a file and hold it against its own checksums.
 
     Raises
@@ -188,13 +196,14 @@ def _read(path: Path) -> _Found:
     ProductFileError
         It is damaged, has no provenance, or another name than its header says.
     """
+    path = product_store(location).local_copy(location)
     problems = verify_product(path)
     if problems:
-        raise ProductFileError(str(path), problems[0].removeprefix(f"{path}: "))
+        raise ProductFileError(location, problems[0].removeprefix(f"{path}: "))
     record = read_record(path)
     if product_name_of(path) != record.product_name:
-        raise ProductFileError(str(path), f"its header says that it is {record.product_name}")
-    return _Found(path, record, PublishedFile(str(path), sha256_of(path), path.stat().st_size))
+        raise ProductFileError(location, f"its header says that it is {record.product_name}")
+    return _Found(record, PublishedFile(location, sha256_of(path), path.stat().st_size))
 
 
 def _restore(connection: Connection, found: Sequence[_Found], lacks: list[Lack]) -> RebuildReport:
@@ -228,7 +237,8 @@ def _take_back(connection: Connection, found: Sequence[_Found]) -> int:
     for item in found:
         row = known[item.record.build_id]
         there = contents.get(row.file.path, item.file.sha256) == item.file.sha256
-        if row.file_state != "in_place" or not (there and Path(row.file.path).is_file()):
+        is_file = product_store(row.file.path).size_bytes(row.file.path) is not None
+        if row.file_state != "in_place" or not (there and is_file):
             record_found(connection, row.product_id, item.file.path)
             n_found += 1
     return n_found
@@ -253,15 +263,15 @@ def _restorable(
         missing = [i for i in record.inputs if (i.rootname, i.file_sha256, i.chip) not in chips]
         if record.build_id in known:
             lacks.append(
-                Lack("conflict", str(item.path), "its row has another SHA-256: one of both is changed")
+                Lack("conflict", item.file.path, "its row has another SHA-256: one of both is changed")
             )
         elif record.build_id in without_product:
             lacks.append(
-                Lack("conflict", str(item.path), "its build is recorded as one that published nothing")
+                Lack("conflict", item.file.path, "its build is recorded as one that published nothing")
             )
         elif key in taken:
             detail = f"revision {record.revision} of {record.product_name} is one of build {taken[key]}"
-            lacks.append(Lack("conflict", str(item.path), detail))
+            lacks.append(Lack("conflict", item.file.path, detail))
         elif missing:
             lacks += _missing_exposures(item, missing)
         else:
@@ -274,7 +284,8 @@ def _missing_exposures(item: _Found, missing: Sequence[object]) -> Iterator[Lack
     wanted = {i.rootname: i.file_sha256 for i in item.record.inputs if i in missing}
     for rootname, sha256 in sorted(wanted.items()):
         detail = (
-            f"{item.path.name} revision {item.record.revision} was made of it with SHA-256 {sha256[:16]}...,"
+            f"{item.record.product_name} revision {item.record.revision} was made of it with"
+            f" SHA-256 {sha256[:16]}...,"
             " which is not ingested"
         )
         yield Lack("exposure", rootname, detail)
@@ -308,7 +319,7 @@ def _restore_one(
     connection: Connection, item: _Found, state: State, chips: Mapping[tuple[str, str, int], int]
 ) -> RestoredProduct:
     record = item.record
-    restore_product(connection, record, item.file, chips, directory=str(item.directory), state=state)
+    restore_product(connection, record, item.file, chips, directory=item.directory, state=state)
     return RestoredProduct(
         str(record.product_name), record.revision, state, item.file.path, len(record.inputs)
     )

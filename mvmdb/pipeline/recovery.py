@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy import Engine
 
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.leases import Lease, fenced
-from mvmdb.files.product import find_leftovers
 from mvmdb.names import ProductName
 from mvmdb.pipeline.lease import leased
 from mvmdb.pipeline.product_files import file_state
 from mvmdb.pipeline.revisions import current_revision, put_former_back, record_former
+from mvmdb.pipeline.storage import product_store
 from mvmdb.settings import DEFAULT_LEASE_S
 
 
@@ -49,7 +47,7 @@ def _settle_one(engine: Engine, lease: Lease, dead: builds.UnfinishedBuild) -> N
     the last step was missing, and with it the record of where the former file is kept; otherwise nothing of
     the build remains, and the former file has its own name only.
     """
-    remove_leftovers(Path(dead.directory), dead.build_id)
+    remove_leftovers(dead.directory, dead.build_id)
     done = dead.staged is not None and file_state(dead.staged, thorough=True) == "in_place"
     with fenced(engine, lease) as connection:
         former = current_revision(connection, lease)
@@ -57,24 +55,27 @@ def _settle_one(engine: Engine, lease: Lease, dead: builds.UnfinishedBuild) -> N
             record_former(connection, former)
             builds.publish_product(connection, dead.build_id)
         else:
-            put_former_back(former)
+            put_former_back(connection, former)
             builds.abandon_build(connection, dead.build_id)
 
 
-def remove_leftovers(directory: Path, build_id: str) -> None:
-    """Remove what a build has written beside the products."""
-    for path in find_leftovers(directory):
-        if build_id in path.name:
-            path.unlink(missing_ok=True)
+def remove_leftovers(directory: str, build_id: str) -> None:
+    """Remove what a build has left of a product that is not published."""
+    store = product_store(directory)
+    for ticket in store.list_tickets(directory):
+        if build_id in ticket.rpartition("/")[2]:
+            store.remove_ticket(ticket)
 
 
-def remove_strays(directory: Path, lease: Lease) -> None:
-    """Remove staged files of a layer that a late builder wrote after it had been settled, and died."""
-    for path in find_leftovers(directory):
-        name = ProductName.parse(path.name.removeprefix(".").removesuffix(".part").rpartition(".")[0])
+def remove_strays(directory: str, lease: Lease) -> None:
+    """Remove files of a layer that a late builder wrote after it had been settled, and died."""
+    store = product_store(directory)
+    for ticket in store.list_tickets(directory):
+        file_name = ticket.rpartition("/")[2]
+        name = ProductName.parse(file_name.removeprefix(".").removesuffix(".part").rpartition(".")[0])
         if (str(name.skycell), str(name.layer), name.selection) == (
             lease.skycell,
             lease.layer,
             lease.selection,
         ):
-            path.unlink(missing_ok=True)
+            store.remove_ticket(ticket)

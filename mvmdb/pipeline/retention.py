@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.retention import PrunableRow, list_prunable, lock_prunable, record_pruned
 from mvmdb.errors import ProductFileError
-from mvmdb.files.revisions import FOLDER
+from mvmdb.files.stores import is_kept
 from mvmdb.pipeline.product_files import file_state, remove_file
+from mvmdb.pipeline.storage import product_store
 from mvmdb.records import PublishedFile
 
 
@@ -67,7 +67,7 @@ def _prune(engine: Engine, row: PrunableRow) -> bool:
         except OSError as error:
             hint = "see that its directory is writable"
             raise ProductFileError(
-                row.file_path, f"cannot be removed: {error.strerror}", hint=hint
+                row.file_path, f"cannot be removed: {error.strerror or error}", hint=hint
             ) from error
         record_pruned(connection, row, "pruned" if removed else "damaged")
     return removed
@@ -78,11 +78,10 @@ def _remove(file: PublishedFile, *, is_damaged: bool) -> bool:
 
     The name of a kept revision belongs to no other file; that of a retired product may bear a newer one.
     """
-    path = Path(file.path)
-    if path.parent.name != FOLDER:
+    if not is_kept(file.path):
         remove_file(file)
         return True
     if not is_damaged and file_state(file, thorough=True) == "damaged":
         return False
-    path.unlink(missing_ok=True)
+    product_store(file.path).delete(file.path)
     return True

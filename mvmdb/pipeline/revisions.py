@@ -11,7 +11,6 @@ longer than its lease lasts. So no step here takes a name from a file before it 
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
@@ -26,11 +25,11 @@ from mvmdb.catalog.revisions import (
     names_file,
     record_kept,
 )
-from mvmdb.errors import ProductFileError
-from mvmdb.files.product import read_product_header
-from mvmdb.files.revisions import keep_file, put_back, revision_path
+from mvmdb.errors import ProductFileError, StorageError
+from mvmdb.files.stores import directory_of, revision_location
 from mvmdb.pipeline.product_files import remove_file
 from mvmdb.pipeline.retention import prune_products
+from mvmdb.pipeline.storage import product_store
 
 
 def current_revision(connection: Connection, lease: Lease) -> FormerProduct | None:
@@ -55,13 +54,11 @@ def keep_former(connection: Connection, former: FormerProduct | None) -> None:
     CatalogError
         The lease was lost meanwhile, and the file is another one by now; it has got no other name.
     """
-    if former is not None and Path(former.file.path).is_file():
-        keep_file(
-            Path(former.file.path),
-            _kept_path(former),
-            former.file.sha256,
-            still_ours=lambda: require_lease(connection),
-        )
+    if former is None:
+        return
+    path, store = former.file.path, product_store(former.file.path)
+    if store.size_bytes(path) is not None:
+        store.keep(path, _kept_path(former), former.file.sha256, still_ours=lambda: require_lease(connection))
 
 
 def record_former(connection: Connection, former: FormerProduct | None) -> None:
@@ -70,22 +67,34 @@ def record_former(connection: Connection, former: FormerProduct | None) -> None:
         return
     kept = _kept_path(former)
     known = former.file_state if former.file_state != "lost" else "in_place"
-    record_kept(connection, former.product_id, str(kept), known if kept.is_file() else "lost")
+    is_there = product_store(kept).size_bytes(kept) is not None
+    record_kept(connection, former.product_id, kept, known if is_there else "lost")
 
 
-def put_former_back(former: FormerProduct | None) -> None:
+def put_former_back(connection: Connection, former: FormerProduct | None) -> None:
     """Let a product have its own name only, after a build that kept it and published nothing.
+
+    Parameters
+    ----------
+    connection
+        Inside a transaction that holds the lease of the layer.
+    former
+        The product.
 
     Raises
     ------
     ProductFileError
         The directory cannot be written.
     """
-    if former is not None:
-        put_back(Path(former.file.path), _kept_path(former), former.file.sha256)
+    if former is None:
+        return
+    path = former.file.path
+    product_store(path).put_back(
+        path, _kept_path(former), former.file.sha256, still_ours=lambda: require_lease(connection)
+    )
 
 
-def require_known(connection: Connection, path: Path) -> None:
+def require_known(connection: Connection, path: str) -> None:
     """Raise if a file bears the name of a product and the catalogue knows nothing of it.
 
     Raises
@@ -93,19 +102,20 @@ def require_known(connection: Connection, path: Path) -> None:
     ProductFileError
         It is of a build without a row, as after the loss of a catalogue, or no product at all.
     """
-    if not path.is_file():
+    store = product_store(path)
+    if store.size_bytes(path) is None:
         return
     try:
-        build_id = str(read_product_header(path).keywords.get("MVMBUILD"))
+        build_id = store.build_id(path)
     except ProductFileError:
         known = names_file(connection, path)  # a damaged one, of which the header tells nothing
     else:
         known = is_build(connection, build_id)
     if not known:
         raise ProductFileError(
-            str(path),
+            path,
             "bears the name of the product, and the catalogue does not know it; it is not overwritten",
-            hint=f"`mvmdb catalog rebuild {path.parent}` takes it in; or move it away",
+            hint=f"`mvmdb catalog rebuild {directory_of(path)}` takes it in; or move it away",
         )
 
 
@@ -135,9 +145,9 @@ def remove_replaced(engine: Engine, lease: Lease) -> None:
 def prune_quietly(engine: Engine, lease: Lease) -> None:
     """Prune a layer; what is in the way does not undo a publication, and `mvmdb product prune` tells it."""
     layer = {"skycell": lease.skycell, "layer": lease.layer, "selection": lease.selection}
-    with suppress(ProductFileError):
+    with suppress(ProductFileError, StorageError):
         prune_products(engine, layer)
 
 
-def _kept_path(former: FormerProduct) -> Path:
-    return revision_path(Path(former.file.path), former.revision)
+def _kept_path(former: FormerProduct) -> str:
+    return revision_location(former.file.path, former.revision)

@@ -6,16 +6,17 @@ added to it, and a larger extent is a frame of nothing around it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mvmdb.errors import ProductFileError
 from mvmdb.files.product import layer_arrays
+from mvmdb.files.revisions import sha256_of
 from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.pixmap import sticks_out
 from mvmdb.pipeline.prepare import Adjustment
+from mvmdb.pipeline.storage import product_store
 from mvmdb.records import BaseProduct, FinishedLayer, LayerPlan, Road
 from mvmdb.sky.grid import PixelBox, box_at_scale
 
@@ -71,7 +72,7 @@ def finished_layer(
     if base is None or not _is_continued(plan, base, inputs, adjustments):
         yield None
         return
-    with layer_arrays(Path(base.file.path)) as arrays:
+    with layer_arrays(_local_copy(base)) as arrays:
         yield FinishedLayer(arrays, len(base.adjustments), _box(plan, base))
 
 
@@ -87,16 +88,21 @@ def _is_continued(
     inner = _box(plan, base)
     if any(sticks_out(item.mapping, item.shape, inner, plan.box) for item in inputs[:n_old]):
         return False
-    return _sha256(base.file.path) == base.file.sha256
+    return _sha256(base) == base.file.sha256
 
 
 def _box(plan: LayerPlan, base: BaseProduct) -> PixelBox:
     return box_at_scale(PixelBox(**base.recipe["extent"]), plan.layer.scale)
 
 
-def _sha256(path: str) -> str:
+def _local_copy(base: BaseProduct) -> Path:
+    return product_store(base.file.path).local_copy(base.file.path)
+
+
+def _sha256(base: BaseProduct) -> str:
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(_local_copy(base))
+    except ProductFileError:
+        raise
     except OSError as error:
-        raise ProductFileError(path, f"cannot be read: {error}") from error
+        raise ProductFileError(base.file.path, f"cannot be read: {error}") from error

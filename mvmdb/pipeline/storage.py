@@ -1,13 +1,18 @@
-"""Exposures on disk or in an object store, one road for both: what lies in a store is copied to the disk."""
+"""Exposures and products on disk or in an object store, one road for both: who reads whole files of a store
+reads copies on the disk.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mvmdb.errors import ExposureFileError, StorageError
+from mvmdb.files.bucket import BucketStore
 from mvmdb.files.fetching import fetch
+from mvmdb.files.objects import ObjectStore
 from mvmdb.files.storage import is_url, storage_of
-from mvmdb.settings import load_settings
+from mvmdb.files.stores import DirectoryStore, ProductStore
+from mvmdb.settings import Settings, load_settings
 
 
 def exposure_path(location: str) -> str:
@@ -22,8 +27,7 @@ def exposure_path(location: str) -> str:
         return location
     settings = load_settings()
     try:
-        copies = settings.cache_dir / "copies"
-        return str(fetch(location, copies, limit_bytes=int(settings.cache_gb * 1e9)))
+        return str(fetch(location, _copies_dir(settings), limit_bytes=_limit_bytes(settings)))
     except StorageError as error:
         raise ExposureFileError(
             location, str(error).removeprefix(f"{location}: "), hint=error.hint
@@ -38,3 +42,31 @@ def exists_at(location: str) -> bool:
         return storage_of(location).version(location) is not None
     except StorageError:
         return False
+
+
+def product_store(location: Path | str) -> ProductStore:
+    """Return where a product lives, told by its location or that of its directory.
+
+    Raises
+    ------
+    MissingPackageError
+        The location is a URL, and the package for its store is not installed.
+    """
+    if not is_url(location):
+        return DirectoryStore()
+    settings, storage = load_settings(), storage_of(str(location))
+    return BucketStore(
+        ObjectStore(storage.system),
+        storage,
+        _copies_dir(settings),
+        _limit_bytes(settings),
+        settings.cache_dir / "drafts",
+    )
+
+
+def _copies_dir(settings: Settings) -> Path:
+    return settings.cache_dir / "copies"
+
+
+def _limit_bytes(settings: Settings) -> int:
+    return int(settings.cache_gb * 1e9)

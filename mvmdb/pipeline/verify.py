@@ -21,14 +21,14 @@ from mvmdb.catalog.verification import (
     record_found,
 )
 from mvmdb.errors import ExposureError, ProductFileError
-from mvmdb.files.inventory import find_products, find_unfinished, product_name_of
+from mvmdb.files.inventory import build_id_of, product_name_of
 from mvmdb.files.opening import read_fits
-from mvmdb.files.product import read_product_header, verify_product
-from mvmdb.files.revisions import sha256_of
+from mvmdb.files.product import read_product_header
+from mvmdb.files.stores import ProductStore
 from mvmdb.names import SkycellName
-from mvmdb.pipeline.product_files import file_state
+from mvmdb.pipeline.product_files import file_problems, file_state
 from mvmdb.pipeline.recovery import recover
-from mvmdb.pipeline.storage import exists_at, exposure_path
+from mvmdb.pipeline.storage import exists_at, exposure_path, product_store
 
 Problem = Literal[
     "lost", "damaged", "differs", "moved", "returned", "leftover", "extra", "input_lost", "input_changed"
@@ -47,7 +47,7 @@ class FileFinding:
     name), returned (there again), leftover (half written, its build is dead), extra (no row knows it),
     input_lost, input_changed (files of exposures)."""
     file_path: str
-    """The file, absolute path."""
+    """The file, absolute path or URL."""
     product: str | None
     """File name of the product; null where no row knows the file."""
     revision: int | None
@@ -82,7 +82,7 @@ class VerifyReport:
 class Scope:
     """What is to be verified, and how."""
 
-    products_dir: Path
+    products_dir: Path | str
     skycell: SkycellName | None = None
     thorough: bool = True
     """Compare hashes; else sizes and headers."""
@@ -91,9 +91,14 @@ class Scope:
     """Look at the files of exposures as well."""
 
     @property
-    def directory(self) -> Path:
+    def directory(self) -> str:
         """Where files that no row knows are looked for."""
-        return self.products_dir / str(self.skycell) if self.skycell else self.products_dir
+        return f"{self.products_dir}/{self.skycell}" if self.skycell else str(self.products_dir)
+
+    @property
+    def store(self) -> ProductStore:
+        """What holds the directory."""
+        return product_store(self.products_dir)
 
 
 def count_files(engine: Engine, scope: Scope) -> int:
@@ -152,28 +157,29 @@ def _nothing() -> None:
 
 def _unknown_files(
     scope: Scope, rows: Sequence[ProductFile], running: Sequence[RunningBuild]
-) -> dict[Path, int]:
+) -> dict[str, int]:
     """Return the files named like products that no row has, with their sizes; not those of running builds."""
     known = {row.file.path for row in rows if row.file_state != "pruned"}
     busy = {(build.skycell, build.layer, build.selection) for build in running}
     found = {}
-    for path in find_products(scope.directory):
+    for path in scope.store.list_products(scope.directory):
         name = product_name_of(path)
         layer = (str(name.skycell), str(name.layer), name.selection) if name else None
-        if str(path) not in known and layer not in busy:
-            found[path] = path.stat().st_size
+        if path not in known and layer not in busy:
+            found[path] = scope.store.size_bytes(path) or 0
     return found
 
 
 def _leftovers(scope: Scope, running: Sequence[RunningBuild]) -> Iterator[FileFinding]:
     alive = {str(build.build_id) for build in running}
-    for path, build_id in find_unfinished(scope.directory):
+    for path in scope.store.list_unfinished(scope.directory):
+        build_id = build_id_of(path)
         if build_id not in alive:
             if scope.repair:
-                path.unlink(missing_ok=True)
+                scope.store.remove_ticket(path)
             yield FileFinding(
                 "leftover",
-                str(path),
+                path,
                 None,
                 None,
                 None,
@@ -201,23 +207,23 @@ def _check(scope: Scope, row: ProductFile, running: Sequence[RunningBuild]) -> t
 
 def _is_being_published(row: ProductFile, running: Sequence[RunningBuild]) -> bool:
     staged = {build.staged_sha256 for build in running if build.staged_sha256}
-    return bool(staged) and sha256_of(Path(row.file.path)) in staged
+    return bool(staged) and product_store(row.file.path).sha256(row.file.path) in staged
 
 
 def _damage(row: ProductFile) -> str:
-    path = Path(row.file.path)
-    size_bytes = path.stat().st_size
+    path = row.file.path
+    size_bytes = product_store(path).size_bytes(path) or 0
     if size_bytes != row.file.size_bytes:
         verb = "truncated" if size_bytes < row.file.size_bytes else "too long"
         return f"{verb}: {size_bytes} bytes, published with {row.file.size_bytes}"
-    problems = verify_product(path)[:_MOST_TOLD]
+    problems = file_problems(path)[:_MOST_TOLD]
     return "; ".join(["its SHA-256 is another", *problems])
 
 
 def _check_header(row: ProductFile) -> tuple[Problem, str] | None:
     """Return in what the header of a product and its row differ."""
     try:
-        header = read_product_header(Path(row.file.path)).keywords
+        header = read_product_header(product_store(row.file.path).source(row.file.path)).keywords
     except ProductFileError as error:
         return "damaged", str(error)
     stated = {
@@ -240,7 +246,7 @@ def _repaired(
     scope: Scope,
     row: ProductFile,
     found: tuple[Problem, str] | None,
-    unknown: dict[Path, int],
+    unknown: dict[str, int],
 ) -> Iterator[FileFinding]:
     """Yield the finding of a product, after what can be done about it has been done."""
     if found is None:
@@ -248,13 +254,13 @@ def _repaired(
     problem, detail = found
     moved = _found_elsewhere(row, unknown) if problem in ("lost", "damaged") else None
     if problem == "returned":
-        unknown.pop(Path(row.file.path), None)
+        unknown.pop(row.file.path, None)
     if moved is not None:
         problem, detail = "moved", f"lies at {moved}"
         unknown.pop(moved)
     outcome: Outcome = "open"
     if scope.repair:
-        outcome = _record(engine, row, problem, moved or Path(row.file.path))
+        outcome = _record(engine, row, problem, moved or row.file.path)
     yield FileFinding(
         problem,
         row.file.path,
@@ -267,16 +273,16 @@ def _repaired(
     )
 
 
-def _found_elsewhere(row: ProductFile, unknown: Mapping[Path, int]) -> Path | None:
+def _found_elsewhere(row: ProductFile, unknown: Mapping[str, int]) -> str | None:
     """Return a file that no row has and that is the one that this row misses."""
     same_size = (path for path, size in unknown.items() if size == row.file.size_bytes)
-    return next((path for path in same_size if sha256_of(path) == row.file.sha256), None)
+    return next((path for path in same_size if product_store(path).sha256(path) == row.file.sha256), None)
 
 
-def _record(engine: Engine, row: ProductFile, problem: str, path: Path) -> Outcome:
+def _record(engine: Engine, row: ProductFile, problem: str, path: str) -> Outcome:
     with transaction(engine) as connection:
         if problem in ("moved", "returned"):
-            record_found(connection, row.product_id, str(path))
+            record_found(connection, row.product_id, path)
             return "repaired"
         if problem == "lost":
             record_file_state(connection, row.product_id, "lost")
@@ -297,10 +303,10 @@ def _remedy(problem: str, row: ProductFile) -> str:
     return "put the file back; else mvmdb verify --repair records it, and its rows stay"
 
 
-def _extra(path: Path) -> FileFinding:
-    detail = "; ".join(["no row knows it", *verify_product(path)[:_MOST_TOLD]])
-    remedy = f"mvmdb catalog rebuild {path.parent} takes it in, if it is sound; or remove it"
-    return FileFinding("extra", str(path), None, None, None, detail, remedy, "open")
+def _extra(path: str) -> FileFinding:
+    detail = "; ".join(["no row knows it", *file_problems(path)[:_MOST_TOLD]])
+    remedy = f"mvmdb catalog rebuild {path.rpartition('/')[0]} takes it in, if it is sound; or remove it"
+    return FileFinding("extra", path, None, None, None, detail, remedy, "open")
 
 
 def _check_exposure(exposure: ExposureFile, *, thorough: bool) -> Iterator[FileFinding]:

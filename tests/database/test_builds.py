@@ -34,7 +34,9 @@ from mvmdb.errors import (
 )
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import StagedProduct, find_leftovers, publish, verify_product
+from mvmdb.files.stores import OfferedProduct
 from mvmdb.names import LayerName, SkycellName
+from mvmdb.pipeline import build as building
 from mvmdb.pipeline.build import BuildOrder, build_layer, carry_out
 from mvmdb.pipeline.ingest import ingest_files
 from mvmdb.pipeline.plan import plan_layer
@@ -558,13 +560,15 @@ def test_builder_that_is_overtaken_before_its_rename(
     if is_rebuild:
         site.build()
 
-    def overtaken(staged: StagedProduct) -> PublishedFile:
+    publish_offer = building.publish
+
+    def overtaken(offer: OfferedProduct) -> None:
         monkeypatch.undo()
         run_out(site)
         assert site.build(force=True) == "published"
-        return publish(staged)
+        publish_offer(offer)
 
-    monkeypatch.setattr("mvmdb.pipeline.build.publish", overtaken)
+    monkeypatch.setattr(building, "publish", overtaken)
     with pytest.raises(ConflictError, match="has passed to another builder"):
         site.build(force=True)
     assert site.outcomes() == ["published"] * is_rebuild + ["abandoned", "published"]

@@ -327,7 +327,8 @@ def test_late_builder_takes_no_newer_file_for_the_former_one(site: Site) -> None
     kept = site.directory / "revisions" / f"{Path(newer.product).stem}_r0001.fits"
     with pytest.raises(ConflictError, match="passed on"):
         keep_file(Path(newer.file_path), kept, former.file.sha256, still_ours=lost)
-    put_former_back(former)
+    with transaction(site.engine) as connection:
+        put_former_back(connection, former)
     assert_sound(site)
     assert site.products() == [newer]
 
@@ -340,7 +341,8 @@ def test_late_builder_leaves_a_kept_revision(site: Site) -> None:
     site.build(force=True)
     with transaction(site.engine) as connection:
         keep_former(connection, former)
-    put_former_back(former)
+    with transaction(site.engine) as connection:
+        put_former_back(connection, former)
     assert [row[:3] for row in shown(site)] == [(1, "superseded", "in_place"), (2, "current", "in_place")]
     assert_sound(site)
 

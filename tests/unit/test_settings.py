@@ -99,13 +99,31 @@ def test_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert load_settings().products_dir == tmp_path / "here/mosaics"
 
 
-def test_products_do_not_go_to_an_object_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_products_go_to_a_directory_or_to_s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MVMDB_HOME", str(tmp_path))
     assert load_settings().cache_dir == tmp_path / "cache"
-    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", "s3://bucket/mosaics/")
-    with pytest.raises(SettingsError, match="is a URL, not a directory") as caught:
+    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", "s3://bucket/mosaics/deep/")
+    assert load_settings().products_dir == "s3://bucket/mosaics/deep"
+    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", "s3://bucket")
+    assert load_settings().products_dir == "s3://bucket"
+
+
+@pytest.mark.parametrize(
+    "place", ["gs://bucket/mosaics", "s3://", "s3:///mosaics", "s3://bucket/a*", "s3://b//c"]
+)
+def test_products_go_to_no_other_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    monkeypatch.setenv("MVMDB_HOME", str(tmp_path))
+    monkeypatch.setenv("MVMDB_PRODUCTS_DIR", place)
+    with pytest.raises(SettingsError, match="neither a directory nor s3://BUCKET/FOLDER") as caught:
         load_settings()
-    assert "products do not go to object stores" in str(caught.value.hint)
+    assert "s3://bucket/products" in str(caught.value.hint)
+
+
+def test_copies_need_a_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MVMDB_HOME", str(tmp_path))
+    monkeypatch.setenv("MVMDB_CACHE_DIR", "s3://bucket/cache")
+    with pytest.raises(SettingsError, match="is a URL, not a directory"):
+        load_settings()
 
 
 def test_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,7 @@ class ObjectStore:
         """Return the content of a small object; None where there is none."""
         with storage_errors(location):
             try:
+                self.system.invalidate_cache()
                 return bytes(self.system.cat_file(location))
             except FileNotFoundError:
                 return None

@@ -48,6 +48,7 @@ class ObjectStorage:
         """
         chosen = {} if block_bytes is None else {"block_size": block_bytes}
         with storage_errors(location):
+            self.system.invalidate_cache()
             return cast(BinaryIO, self.system.open(location, "rb", cache_type="readahead", **chosen))
 
     def version(self, location: str) -> FileVersion | None:

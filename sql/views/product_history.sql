@@ -83,7 +83,7 @@ comment on column mvm.product_history.n_x_pix is 'Columns of the arrays at the l
 comment on column mvm.product_history.n_y_pix is 'Rows of the arrays at the layer''s own scale, pixels';
 comment on column mvm.product_history.n_pixels_observed is 'Pixels with positive weight';
 comment on column mvm.product_history.coverage_fraction is 'NPIXFRAC: observed fraction of the full skycell';
-comment on column mvm.product_history.file_path is 'Absolute path of the file; where it lay until it was pruned, if it has been';
+comment on column mvm.product_history.file_path is 'Absolute path or URL of the file; where it lay until it was pruned, if it has been';
 comment on column mvm.product_history.file_sha256 is 'SHA-256 of the file: tells this revision from another at the same path';
 comment on column mvm.product_history.file_size_bytes is 'Size of the file, bytes';
 comment on column mvm.product_history.file_state is 'in_place, lost or damaged, when its file was last checked; or pruned: removed by the rules of retention';

@@ -45,7 +45,7 @@ comment on column mvm.prunable_product.skycell is 'Name of the skycell';
 comment on column mvm.prunable_product.layer is 'Name of the layer';
 comment on column mvm.prunable_product.selection is 'Rule of which exposures the layer takes';
 comment on column mvm.prunable_product.revision is 'Revision of the product';
-comment on column mvm.prunable_product.file_path is 'Absolute path of the file';
+comment on column mvm.prunable_product.file_path is 'Absolute path or URL of the file';
 comment on column mvm.prunable_product.file_size_bytes is 'Size of the file, bytes';
 comment on column mvm.prunable_product.file_state is 'in_place or damaged, when the file was last checked';
 comment on column mvm.prunable_product.superseded_at is 'When the next product of its layer became current, or when it was retired, UTC';

@@ -156,7 +156,9 @@ class BucketStore:
     def put_back(self, location: str, kept: str, sha256: str, *, still_ours: Callable[[], None]) -> None:
         """Delete the second object; if the first is gone, copy it back before."""
         there, found = self.objects.find(kept), self.objects.find(location)
-        if there is None or (found is not None and self._states(location, found) != sha256):
+        if there is None:
+            return
+        if found is not None and found.etag != there.etag and self._states(location, found) != sha256:
             return
         still_ours()  # the store has no step that looks and deletes
         if found is None:

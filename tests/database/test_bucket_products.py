@@ -408,6 +408,22 @@ def test_former_product_that_is_damaged_is_kept_as_it_is(site: Site) -> None:
     assert [row[2] for row in site.history()] == ["damaged", "in_place"]
 
 
+def test_damaged_product_has_one_name_again_after_a_build_that_died(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.build()
+    site.object(site.location).put(Body=b"damaged")
+    with monkeypatch.context() as patch:
+        Deadline(patch, STEPS.index("complete the upload"))
+        with pytest.raises(Killed):
+            site.build()
+    assert site.content(revision_location(site.location, 1)) == b"damaged"
+    site.run_out()
+    recover(site.engine)
+    assert site.locations() == [site.location]
+    assert site.build() == "published"
+
+
 def test_another_object_with_the_name_of_a_revision_is_not_replaced(site: Site) -> None:
     site.build()
     site.object(revision_location(site.location, 1)).put(Body=b"another")

@@ -131,7 +131,7 @@ def build_layer_image(
         if index >= n_finished
     ]
     keep = store or partial(_copy, arrays)
-    boxes = _strip_boxes(box, n_strip_rows or _n_strip_rows(arrays, n_threads))
+    boxes = _strip_boxes(box, n_strip_rows or _n_strip_rows(box, arrays, n_threads))
     n_steps = len(boxes) * len(chips)
     steps = count(1)
 
@@ -179,8 +179,8 @@ def _require_supported(parameters: DrizzleParameters, finished: FinishedLayer | 
         raise ValueError(f"pixfrac must be above 0 and at most 1, not {parameters.pixfrac}")
 
 
-def _n_strip_rows(arrays: LayerArrays, n_threads: int) -> int:
-    n_y, n_x = arrays.science.shape
+def _n_strip_rows(box: PixelBox, arrays: LayerArrays, n_threads: int) -> int:
+    n_y, n_x = box.shape
     row_bytes = n_x * 4 * (2 + len(arrays.context) + (arrays.error is not None))
     fair = n_y if n_threads == 1 else -(-n_y // (_STRIPS_OF_A_THREAD * n_threads))
     return max(_FEWEST_ROWS, min(fair, _STRIP_BYTES // row_bytes))

@@ -199,7 +199,9 @@ def build_layer_image(
         )
     return LayerImage(
         arrays,
-        statistics=summarise(tally, arrays.weight, arrays.context, times_s, skycell_n_pixels),
+        statistics=summarise(
+            tally, arrays.weight, arrays.context, times_s, skycell_n_pixels, n_threads=n_threads
+        ),
         inputs=input_statistics(tally, len(inputs)),
     )
 

@@ -479,8 +479,10 @@ def test_object_that_is_replaced_while_it_is_read_is_read_again(
     assert len(seen) == 2
 
 
-def test_large_objects_are_sent_and_copied_in_parts(site: Site, tmp_path: Path) -> None:
-    """A copy is of what was looked at, or none."""
+def test_large_objects_are_sent_and_copied_in_parts(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request to copy names the content that was looked at; this server does not compare it."""
     content = bytes(range(256)) * 2**17 + b"end"
     (tmp_path / "large").write_bytes(content)
     store = ObjectStore(product_store(PRODUCTS).objects.system)
@@ -493,8 +495,19 @@ def test_large_objects_are_sent_and_copied_in_parts(site: Site, tmp_path: Path) 
     assert site.content(location) == content
     facts = store.find(location)
     assert facts is not None
+    call, conditions = ObjectStore._call, []
+
+    def watched_call(store: ObjectStore, method: str, location: str, **arguments: Any) -> Any:
+        if "copy" in method:
+            conditions.append((method, arguments["CopySourceIfMatch"]))
+        return call(store, method, location, **arguments)
+
+    monkeypatch.setattr(ObjectStore, "_call", watched_call)
     store.copy(location, facts, target, limit=10 * 2**20)
     assert site.content(target) == content
+    store.copy(location, facts, target)
+    assert site.content(target) == content
+    assert conditions == [("upload_part_copy", facts.etag)] * 4 + [("copy_object", facts.etag)]
     copied = store.find(target)
     assert copied is not None
     assert copied.metadata == facts.metadata == {"mvmdb-sha256": "0" * 64}

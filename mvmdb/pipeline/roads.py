@@ -69,39 +69,38 @@ def finished_layer(
     inputs, adjustments
         The inputs of the plan, and what is done to them.
     """
-    if base is None or not _is_continued(plan, base, inputs, adjustments):
+    path = None
+    if base is not None and _is_continued(plan, base, inputs, adjustments):
+        path = _sound_copy(base)
+    if base is None or path is None:
         yield None
         return
-    with layer_arrays(_local_copy(base)) as arrays:
+    with layer_arrays(path) as arrays:
         yield FinishedLayer(arrays, len(base.adjustments), _box(plan, base))
 
 
 def _is_continued(
     plan: LayerPlan, base: BaseProduct, inputs: Sequence[EngineInput], adjustments: Sequence[Adjustment]
 ) -> bool:
-    """Tell whether the product holds exactly what its inputs would give now."""
+    """Tell whether the product as it was published holds exactly what its inputs would give now."""
     n_old = len(base.adjustments)
     if [(one.flux_scale, one.sky_e_per_s_arcsec2, one.sky_group) for one in adjustments[:n_old]] != list(
         base.adjustments
     ):
         return False
     inner = _box(plan, base)
-    if any(sticks_out(item.mapping, item.shape, inner, plan.box) for item in inputs[:n_old]):
-        return False
-    return _sha256(base) == base.file.sha256
+    return not any(sticks_out(item.mapping, item.shape, inner, plan.box) for item in inputs[:n_old])
 
 
 def _box(plan: LayerPlan, base: BaseProduct) -> PixelBox:
     return box_at_scale(PixelBox(**base.recipe["extent"]), plan.layer.scale)
 
 
-def _local_copy(base: BaseProduct) -> Path:
-    return product_store(base.file.path).local_copy(base.file.path)
-
-
-def _sha256(base: BaseProduct) -> str:
+def _sound_copy(base: BaseProduct) -> Path | None:
+    """Return the file of a product on this machine; None if it is not the one that was published."""
     try:
-        return sha256_of(_local_copy(base))
+        path = product_store(base.file.path).local_copy(base.file.path)
+        return path if sha256_of(path) == base.file.sha256 else None
     except ProductFileError:
         raise
     except OSError as error:

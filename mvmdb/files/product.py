@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
 from mvmdb.errors import NameFormatError, ProductFileError
@@ -49,7 +50,16 @@ _EXTENSIONS = {
     "HDRTAB": fits.BinTableHDU,
 }
 _OPTIONAL = "ERR"
-_READ_ERRORS = (OSError, EOFError, ValueError, TypeError, LookupError, zlib.error, fits.VerifyError)
+_READ_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    IsalError,
+    zlib.error,
+    fits.VerifyError,
+)
 """What astropy raises on a damaged file, found by flipping bytes."""
 
 

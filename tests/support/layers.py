@@ -31,6 +31,9 @@ def stage_product(
     image: LayerImage,
     headers: Sequence[ChipHeader],
     stamp: BuildStamp,
+    *,
+    compress: bool = False,
+    n_threads: int = 1,
 ) -> StagedProduct:
     """Write a layer that is in memory as a build does, with ERR where it has errors."""
     plan = replace(plan, parameters=replace(plan.parameters, error=image.error is not None))
@@ -40,4 +43,4 @@ def stage_product(
         draft.arrays.context[:] = image.context
         if draft.arrays.error is not None and image.error is not None:
             draft.arrays.error[:] = image.error
-        return finish_product(draft, plan, image, headers, stamp)
+        return finish_product(draft, plan, image, headers, stamp, compress=compress, n_threads=n_threads)

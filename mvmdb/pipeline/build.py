@@ -259,7 +259,8 @@ def _build(
                 engine=plan.engine,
                 work=work,
                 usage=used(),
-                output_bytes=file.size_bytes,
+                # the size of plain products is forecast: that much is drawn, whatever remains of it
+                output_bytes=None if site.compress else file.size_bytes,
             )
     former = _put_in_place(site, staged)
     # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.

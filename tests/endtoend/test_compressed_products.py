@@ -120,3 +120,7 @@ def test_the_whole_road(mvmdb: CommandLine, mvmdb_twice: CommandLine, folder: Pa
     from_scratch = build(mvmdb, skycell, "--full", "--force")["file_path"]
     assert not is_compressed(from_scratch)
     assert arrays(from_scratch) == found
+
+    # forecasts are those of plain files
+    costs = mvmdb.sql("select output_bytes is null from mvm.build_cost order by finished_at")
+    assert [is_null for (is_null,) in costs] == [False, True, True, False]

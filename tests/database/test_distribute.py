@@ -103,7 +103,7 @@ def test_killed_worker_costs_only_its_layer(site: Site, client: distributed.Clie
 
 
 def assert_as_built_here(site: Site) -> None:
-    """Require that a plain build of all layers in this process gives the recipes and pixels of compressed ones."""
+    """Require that a plain build in this process gives the recipes and pixels of the compressed products."""
     with transaction(site.engine) as connection:
         paths = {(row.skycell, row.layer): Path(row.file_path) for row in list_products(connection)}
     assert [problem for path in paths.values() for problem in verify_product(path)] == []

@@ -87,6 +87,7 @@ def build_layer(
     selection: str = "all",
     force: bool = False,
     full: bool = False,
+    compress: bool = False,
     limits: BuildLimits | None = None,
     lease_s: float = DEFAULT_LEASE_S,
     n_threads: int = 1,
@@ -110,6 +111,8 @@ def build_layer(
         Build although nothing has changed.
     full
         Drizzle every input, although the build could go on from the product in place.
+    compress
+        Compress the images of the file, without loss; a product that is current stays as it is.
     limits
         What the build may be expected to take; None: anything, even more than the disk has free.
     lease_s
@@ -155,7 +158,9 @@ def build_layer(
         require_within(task.plan, planned.forecast, limits, products_dir)
         with transaction(engine) as connection:
             require_known(connection, f"{directory}/{task.plan.product_name}")
-        site = _Site(engine, lease, store, directory, n_threads, _watched(heartbeat, on_step))
+        site = _Site(
+            engine, lease, store, directory, n_threads, _watched(heartbeat, on_step), compress=compress
+        )
         base = None if full else task.road.base
         return _result(task, "published", _build(site, task.plan, outlines, planned.work, base).path)
 
@@ -206,6 +211,7 @@ class _Site:
     """Of the products of the skycell: a path, or a URL."""
     n_threads: int
     on_step: OnStep
+    compress: bool
 
 
 def _watched(heartbeat: Heartbeat, on_step: OnStep | None) -> OnStep:
@@ -234,6 +240,7 @@ def _build(
             stamp,
             outlines,
             base=base,
+            compress=site.compress,
             n_threads=site.n_threads,
             on_step=site.on_step,
         )
@@ -249,7 +256,8 @@ def _build(
                 engine=plan.engine,
                 work=work,
                 usage=used(),
-                output_bytes=file.size_bytes,
+                # the size of plain products is forecast: that much is drawn, whatever remains of it
+                output_bytes=None if site.compress else file.size_bytes,
             )
     former = _put_in_place(site, offer)
     # From here on nothing is undone: if this process dies, the next one finishes the step it was at.
@@ -327,6 +335,7 @@ class BuildOrder:
     n_threads: int = 1
     limits: BuildLimits | None = None
     full: bool = False
+    compress: bool = False
 
 
 def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
@@ -343,6 +352,7 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
             force=order.force,
             limits=order.limits,
             full=order.full,
+            compress=order.compress,
             lease_s=order.lease_s,
             n_threads=order.n_threads,
             on_step=on_step,

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from astropy.io import fits
 from sqlalchemy import Engine, text
 
 from mvmdb.catalog import builds
@@ -28,6 +29,7 @@ from mvmdb.names import LayerName, SkycellName
 from mvmdb.pipeline import build as building
 from mvmdb.pipeline.build import build_layer
 from mvmdb.pipeline.ingest import ingest_files
+from mvmdb.pipeline.pixel import find_pixels
 from mvmdb.pipeline.plan import plan_layer
 from mvmdb.pipeline.product_files import publish, remove_file
 from mvmdb.pipeline.recovery import recover
@@ -183,6 +185,22 @@ def test_product_of_a_layer_without_exposures_is_deleted(site: Site) -> None:
             withdraw_exposure(connection, rootname, reason="trailed", by="somebody")
     assert site.build() == "retired"
     assert site.locations() == []
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_pixels_are_read_where_they_lie(site: Site, tmp_path: Path, compress: bool) -> None:
+    """Nothing is copied for it, whether or not the images are compressed."""
+    site.build(compress=compress)
+    (tmp_path / "product.fits").write_bytes(site.content(site.location))
+    with transaction(site.engine) as connection:
+        [pixel] = find_pixels(connection, 150.0002, 2.0, layer=LAYER, skycell=site.skycell, box_pix=5)
+    with fits.open(tmp_path / "product.fits") as hdus:
+        place = pixel.y_pix, pixel.x_pix
+        assert pixel.weight_s == hdus["WHT"].data[place] > 0
+        assert pixel.science_e_per_s == hdus["SCI"].data[place]
+    assert verify(site.engine, Scope(PRODUCTS)).findings == []
+    assert list((site.folder.parent / "cache").rglob("*drz.fits")) == []
+    assert_sound(site)
 
 
 class Killed(BaseException):

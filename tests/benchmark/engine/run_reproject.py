@@ -1,6 +1,6 @@
 """Resample one chip by ``reproject``. Run by the peers' interpreter alone: it knows nothing of mvmdb.
 
-Usage: python -P run_reproject.py exposure.fits HDU_INDEX grid.fits costs.json
+Usage: python -P run_reproject.py exposure.fits HDU_INDEX grid.txt costs.json
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main(exposure: Path, hdu_index: int, grid: Path, costs: Path) -> None:
     with fits.open(exposure) as hdus:
         image = hdus[hdu_index].data.astype(np.float64)
         wcs = WCS(hdus[hdu_index].header, hdus)
-    output, shape = _around(wcs, image.shape, WCS(fits.getheader(grid)))
+    output, shape = _around(wcs, image.shape, WCS(fits.Header.fromtextfile(grid)))
     found = {}
     for name, method in METHODS.items():
         start_s, start_cpu_s = time.perf_counter(), time.process_time()

@@ -18,7 +18,7 @@ from tests.benchmark.engine.costs import Cost, available_bytes, run_measured
 from tests.benchmark.engine.figures import summary
 from tests.benchmark.engine.swarp import find_swarp, swarp_layer
 from tests.peer.environment import peer_python
-from tests.peer.sides import Peer, write_reference
+from tests.peer.sides import Peer, grid_header
 
 logger = logging.getLogger("benchmark")
 _STEP_PIX = 10
@@ -109,8 +109,8 @@ def reproject_costs(python: Path, case: EngineCase, exposures: Path, work: Path)
     work.mkdir(parents=True)
     plan = case.plan_of(exposures)
     item = plan.inputs[0]
-    write_reference(work / "grid.fits", plan.grid)
-    chip = [item.file_path, str(item.hdu_index), "grid.fits", "costs.json"]
+    grid_header(plan.grid).totextfile(work / "grid.txt")
+    chip = [item.file_path, str(item.hdu_index), "grid.txt", "costs.json"]
     run_measured([str(python), "-P", str(_REPROJECT_SCRIPT), *chip], work)
     costs: Mapping[str, Cost] = json.loads((work / "costs.json").read_text())
     found = {name: summary([cost], 0) for name, cost in costs.items()}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 Cost = dict[str, float]
@@ -30,8 +30,7 @@ def measured() -> Iterator[Cost]:
         yield cost
         cost["wall_s"] = round(time.perf_counter() - start_s, 3)
         cost["cpu_s"] = round(time.process_time() - start_cpu_s, 3)
-    resident_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    cost |= {"peak_gib": round(peak[0] / _GIB, 3), "peak_resident_gib": round(resident_kib / 2**20, 3)}
+    cost |= peak.gib()
 
 
 def run_measured(command: Sequence[str], directory: Path) -> Cost:
@@ -55,19 +54,42 @@ def run_measured(command: Sequence[str], directory: Path) -> Cost:
     return {
         "wall_s": round(wall_s, 3),
         "cpu_s": round(used.ru_utime + used.ru_stime, 3),
-        "peak_gib": round(peak[0] / _GIB, 3),
-        "peak_resident_gib": round(used.ru_maxrss / 2**20, 3),
+        **peak.gib(),
     }
 
 
+@dataclass
+class Peak:
+    """The most memory that a process had so far."""
+
+    own_bytes: int = 0
+    """Anonymous: what it holds beside pages of files."""
+    resident_bytes: int = 0
+
+    def look(self, status: Path) -> None:
+        """Take what ``/proc/PID/status`` says now; nothing if the process has ended."""
+        fields = _fields_bytes(status)
+        self.own_bytes = max(self.own_bytes, fields.get("RssAnon", 0))
+        # not ru_maxrss, which begins with what the parent had
+        self.resident_bytes = max(self.resident_bytes, fields.get("VmHWM", 0))
+
+    def gib(self) -> Cost:
+        """Return it as parts of a cost."""
+        return {
+            "peak_gib": round(self.own_bytes / _GIB, 3),
+            "peak_resident_gib": round(self.resident_bytes / _GIB, 3),
+        }
+
+
 @contextmanager
-def peak_memory(pid: int) -> Iterator[list[int]]:
-    """Give a list whose only element is the most memory of its own that a process had so far, bytes."""
-    stop, peak = threading.Event(), [own_bytes(pid)]
+def peak_memory(pid: int) -> Iterator[Peak]:
+    """Give the peak of a process, kept up to date within the block."""
+    stop, peak, status = threading.Event(), Peak(), Path(f"/proc/{pid}/status")
 
     def watch() -> None:
-        while not stop.wait(_SAMPLE_S):
-            peak[0] = max(peak[0], own_bytes(pid))
+        while not stop.is_set():
+            peak.look(status)
+            stop.wait(_SAMPLE_S)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -78,19 +100,16 @@ def peak_memory(pid: int) -> Iterator[list[int]]:
         watcher.join()
 
 
-def own_bytes(pid: int) -> int:
-    """Return the anonymous memory of a process: what it holds beside pages of files; 0 if it has ended."""
-    return _field_bytes(Path(f"/proc/{pid}/status"), "RssAnon:")
-
-
 def available_bytes() -> int:
     """Return how much memory this machine has to spare."""
-    return _field_bytes(Path("/proc/meminfo"), "MemAvailable:")
+    return _fields_bytes(Path("/proc/meminfo"))["MemAvailable"]
 
 
-def _field_bytes(path: Path, name: str) -> int:
+def _fields_bytes(path: Path) -> dict[str, int]:
+    """Return the fields that the kernel gives in kB; none where the process has ended."""
     try:
         lines = path.read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), 0)
+        return {}
+    words = (line.replace(":", " ").split() for line in lines if line.endswith(" kB"))
+    return {name: int(value) * 1024 for name, value, _ in words}

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         publish(json.loads(options.publish.read_text()))
     else:
         figures = run(options)
-        draw(figures, options.output.with_suffix(".png"))
+        if options.cases:
+            draw(figures, options.output.with_suffix(".png"))
         sys.stdout.write(tables(figures, TITLES))
 
 

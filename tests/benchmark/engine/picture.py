@@ -36,6 +36,7 @@ def draw(figures: Mapping[str, Any], path: Path) -> None:
     shown = [side for side in _SIDES if any(side in figures[name] for name in names)]
     figure = Figure(figsize=(2.0 + 2.5 * len(names), 1.4 + 0.56 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(wspace=0.05, hspace=0.04)
     axes = figure.subplots(2, len(names), squeeze=False, sharey=True)
     for column, name in enumerate(names):
         axes[0, column].set_title(_TITLES[name], fontsize=9)
@@ -52,6 +53,8 @@ def _bars(axes: Axes, sides: Mapping[str, Any], shown: Sequence[str], key: str, 
     values = [sides[side][key] for side in places]
     bars = axes.barh(list(places.values()), values, height=0.72, color=[_SIDES[side][1] for side in places])
     axes.bar_label(bars, fmt=form, fontsize=8, padding=3)
+    for place in set(range(len(shown))) - set(places.values()):
+        axes.text(0.02 * max(values), place, "not measured", fontsize=7, color="#aaaaaa", va="center")
     axes.set_xlim(0, _ROOM * max(values))
     axes.set_yticks(range(len(shown)), [_SIDES[side][0] for side in reversed(shown)], fontsize=8)
     axes.tick_params(axis="x", labelsize=7)

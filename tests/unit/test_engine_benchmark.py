@@ -54,6 +54,11 @@ def test_a_side_that_does_less_is_divided_by_its_own_pixels() -> None:
     assert (found["n_input_pixels"], found["cpu_ns_per_pixel"]) == (1000, 1_000_000)
 
 
+def test_steps_become_nanoseconds_per_input_pixel() -> None:
+    found = figures.summary([cost(1, 1) | {"steps_cpu_s": {"reading": 0.25, "writing": 0.5}}], 10_000_000)
+    assert found["ns_per_pixel"] == {"reading": 25, "writing": 50}
+
+
 def test_ratios_are_theirs_over_ours() -> None:
     found = figures.ratios("subarray", subarray())
     assert found == {

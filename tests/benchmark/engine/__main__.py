@@ -84,10 +84,12 @@ def _parts(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for case in (CASES[name] for name in options.cases):
         exposures = options.directory / ("ir" if case.name.startswith("ir") else "acs")
         n_pixels = n_input_pixels(case.plan_of(exposures))
-        rounds = _rounds(case, exposures, options.directory, python, options.rounds or case.n_rounds)
-        sides = {name: summary(costs, n_pixels) for name, costs in rounds.items()}
-        _add_steps(sides["mvmdb_steps"])
-        yield {case.name: sides} | ratios(case.name, sides)
+        n_rounds = options.rounds or case.n_rounds
+        sides: dict[str, Any] = {}
+        for name, costs in _rounds(case, exposures, options.directory, python, n_rounds):
+            sides[name] = summary(costs, n_pixels)
+            yield {case.name: sides}
+        yield ratios(case.name, sides)
         if case.has_all_sides and python is not None:
             logger.info("reproject, one chip")
             yield {"reproject": reproject_costs(python, case, exposures, options.directory / "reproject")}
@@ -95,8 +97,8 @@ def _parts(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _rounds(
     case: EngineCase, exposures: Path, directory: Path, python: Path | None, n_rounds: int
-) -> dict[str, list[Cost]]:
-    """Return what every side took in each round; sides take turns."""
+) -> Iterator[tuple[str, list[Cost]]]:
+    """Yield a side and what it took in each round so far, whenever it is done; sides take turns."""
     sides = list(sides_of(case, exposures, directory, python))
     costs: dict[str, list[Cost]] = defaultdict(list)
     for round_ in range(n_rounds):
@@ -105,18 +107,9 @@ def _rounds(
                 cost = side.run()
                 costs[side.name].append(cost)
                 seconds = (cost["wall_s"], cost["cpu_s"])
-                logger.info(
-                    "%s, round %d, %s: %.1f s wall, %.1f s CPU", case.name, round_ + 1, side.name, *seconds
-                )
-    return costs
-
-
-def _add_steps(steps: dict[str, Any]) -> None:
-    """Add what a step takes of each input pixel, in place."""
-    n_pixels = steps["n_input_pixels"]
-    steps["ns_per_pixel"] = {
-        name: round(1e9 * seconds / n_pixels, 2) for name, seconds in steps["steps_cpu_s"].items()
-    }
+                words = "%s, round %d, %s: %.1f s wall, %.1f s CPU"
+                logger.info(words, case.name, round_ + 1, side.name, *seconds)
+                yield side.name, costs[side.name]
 
 
 def _kernel() -> dict[str, float]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 Cost = dict[str, float]
 """``wall_s``, ``cpu_s``, ``peak_gib`` (own memory), ``peak_resident_gib`` (with mapped pages of files)."""
-_SAMPLE_S = 0.01
+_SAMPLE_S = 0.05
 _GIB = 2**30
 
 

@@ -65,6 +65,11 @@ def summary(rounds: Sequence[Mapping[str, Any]], n_input_pixels: int) -> dict[st
     found |= {key: round(median(one[key] for one in rounds), 3) for key in _MEDIANS if key in last}
     walls_s = [one["wall_s"] for one in rounds]
     n_pixels = found.setdefault("n_input_pixels", n_input_pixels)
+    steps_s: Mapping[str, float] = found.pop("steps_cpu_s", {})
+    if steps_s:
+        found["ns_per_pixel"] = {
+            step: round(1e9 * spent_s / n_pixels, 2) for step, spent_s in steps_s.items()
+        }
     return found | {
         "n_rounds": len(rounds),
         "wall_s_least": round(min(walls_s), 3),

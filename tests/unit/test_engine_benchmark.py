@@ -34,7 +34,13 @@ def subarray() -> dict[str, Any]:
 
 
 def run_figures() -> dict[str, Any]:
-    machine = {"cores": 2, "load_average": 0.5, "load_average_after": 2.25}
+    machine = {
+        "date": "2026-11-23",
+        "processor": "One",
+        "cores": 2,
+        "load_average": 0.5,
+        "load_average_after": 2.25,
+    }
     sides = subarray()
     found = {"machine": machine} | dict.fromkeys(figures.TARGETS) | {"subarray": sides}
     return found | figures.ratios("subarray", sides) | {"kernel_ns_per_pixel": 36.0}
@@ -95,12 +101,13 @@ def test_figures_are_judged_by_their_targets() -> None:
     assert rows["subarray_wall_ratio"].endswith("| ≥ 10 | 12.5 | 1.25 | met |")
     assert rows["append_fraction"].endswith("| ≤ 0.12 | 0.125 | 1.04 | **not met** |")
     assert rows["kernel_ns_per_pixel"].endswith("| ≤ 30 | 36 | 1.20 | **not met** |")
+    assert rows["subarray_peak_gib"].endswith("| | | 0.5 | | |")
     assert rows["full_wall_ratio"].endswith("| ≥ 7 | - | - | not measured |")
 
 
 def test_tables_have_the_cases_and_sides_that_were_run() -> None:
     text = figures.tables(run_figures(), TITLES)
-    assert "load average 0.50 before and 2.25 after" in text
+    assert "On 2026-11-23, 2 cores (One), load average 0.50 before and 2.25 after" in text
     assert "**The subarray**" in text
     assert "The skycell" not in text
     assert "| AstroDrizzle | 100 |  | 98 | 98 | 2.5 | 5 |" in text

@@ -10,6 +10,7 @@ import platform
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure everything; what has been measured survives an interruption."""
     machine = {
         "cores": os.cpu_count(),
-        "processor": platform.processor() or platform.machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": _processor(),
         "load_average": os.getloadavg()[0],
     }
     figures: dict[str, Any] = {"machine": machine} | dict.fromkeys(TARGETS)
@@ -61,6 +63,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n")
     return figures
+
+
+def _processor() -> str:
+    """Return what this processor is called."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _parser() -> argparse.ArgumentParser:

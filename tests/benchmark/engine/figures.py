@@ -118,7 +118,10 @@ def tables(figures: Figures, titles: Mapping[str, str]) -> str:
 
 def _machine(machine: Figures) -> str:
     before, after = machine["load_average"], machine.get("load_average_after", float("nan"))
-    return f"{machine['cores']} cores, load average {before:.2f} before and {after:.2f} after the run."
+    return (
+        f"On {machine['date']}, {machine['cores']} cores ({machine['processor']}), "
+        f"load average {before:.2f} before and {after:.2f} after the run."
+    )
 
 
 def _targets_table(figures: Figures) -> str:
@@ -127,6 +130,11 @@ def _targets_table(figures: Figures) -> str:
         measured, sign = figures.get(name), "≥" if target.at_least else "≤"
         words = "- | - | not measured" if measured is None else _judged(measured, target)
         rows.append(f"| `{name}` | {target.words} | {sign} {target.value:g} | {words} |")
+    rows += [
+        f"| `{name}` | | | {number(value)} | | |"
+        for name, value in figures.items()
+        if name not in TARGETS and isinstance(value, int | float)
+    ]
     return _table(
         "| figure | what | target | measured | measured / target | |", rows, "---|---|---:|---:|---:|---"
     )
@@ -169,7 +177,7 @@ def _steps_table(figures: Figures, cases: Mapping[str, str]) -> str:
 
 def _pixels_table(figures: Figures) -> str:
     """Return nanoseconds per input pixel on one chip."""
-    found = {f"{name} on one chip": value for name, value in figures.get("kernel", {}).items()}
+    found = dict(figures.get("kernel", {}))
     found |= {
         f"`reproject`, {name}": cost["cpu_ns_per_pixel"]
         for name, cost in (figures.get("reproject") or {}).items()

@@ -143,8 +143,8 @@ void widen_row(const Job& job, long n, const RowPositions& row) {
         for (int axis = 0; axis < 2; ++axis) {
             const double* centre = axis ? row.y : row.x;
             const V here = load(centre + k + 1) * rest;
-            store((axis ? row.left_y : row.left_x) + k, here + load(centre + k) * h);
-            if (job.pixfrac < 1) store((axis ? row.right_y : row.right_x) + k, here + load(centre + k + 2) * h);
+            store((axis ? row.left_y : row.left_x) + k, fused(load(centre + k), h, here));
+            if (job.pixfrac < 1) store((axis ? row.right_y : row.right_x) + k, fused(load(centre + k + 2), h, here));
         }
     }
 }
@@ -287,10 +287,10 @@ Corners corners_of(const Job& job, const RowPositions* const rows[3], long k) {
     const RowPositions &below = *rows[0], &here = *rows[1], &above = *rows[2];
     const V left_x = load(here.left_x + k) * rest, right_x = load(here.right_x + k) * rest;
     const V left_y = load(here.left_y + k) * rest, right_y = load(here.right_y + k) * rest;
-    return {{left_x + load(below.left_x + k) * h, right_x + load(below.right_x + k) * h,
-             right_x + load(above.right_x + k) * h, left_x + load(above.left_x + k) * h},
-            {left_y + load(below.left_y + k) * h, right_y + load(below.right_y + k) * h,
-             right_y + load(above.right_y + k) * h, left_y + load(above.left_y + k) * h}};
+    return {{fused(load(below.left_x + k), h, left_x), fused(load(below.right_x + k), h, right_x),
+             fused(load(above.right_x + k), h, right_x), fused(load(above.left_x + k), h, left_x)},
+            {fused(load(below.left_y + k), h, left_y), fused(load(below.right_y + k), h, right_y),
+             fused(load(above.right_y + k), h, right_y), fused(load(above.left_y + k), h, left_y)}};
 }
 
 // Take the corners relative to the first output pixel; return how many output pixels they reach across.
@@ -342,7 +342,7 @@ inline __attribute__((always_inline)) void areas_below(const Corners& c, V colum
             // nothing lies above the last row
             const V top = row == n ? side.height : greatest(least(double(row) - side.y, side.height), V{});
             const V height = side.sign * top;
-            const V integral = height * (side.x + side.half_slope * top);
+            const V integral = height * fused(side.half_slope, top, side.x);
             whole += integral;
             leaning_left += side.leans_right ? V{} : integral;
             rising += side.leans_right ? height : V{};
@@ -350,13 +350,13 @@ inline __attribute__((always_inline)) void areas_below(const Corners& c, V colum
         }
 #pragma GCC unroll 8
         for (int column = 1; column < n; ++column) {
-            V below = leaning_left + rising * double(column);
+            V below = fused(rising, double(column), leaning_left);
 #pragma GCC unroll 4
             for (int s = 0; s < 4; ++s) {
                 const Side& side = sides[s];
                 const V gap = double(column) - side.x;
                 const V turn = least(greatest(gap * side.per_x, V{}), tops[s]);
-                below -= turn * (gap * side.lean - side.half_slope_lean * turn);
+                below = fused(turn, fused(side.half_slope_lean, turn, -(gap * side.lean)), below);
             }
             area[(row - 1) * n + column - 1] = columns > double(column) ? below : whole;
         }
@@ -673,6 +673,15 @@ void merge_row(float* sums, const Strip& strip, long at, long n) {
     clear(sums + kPlanes * k, kPlanes * (n - k));
 }
 
+// Rows lie too far apart for the processor to see the next one coming.
+void prefetch_row(const Strip& strip, long at, long n) {
+    for (long k = 0; k < n; k += 16) {
+        __builtin_prefetch(strip.science + at + k, 1);
+        __builtin_prefetch(strip.weight + at + k, 1);
+        __builtin_prefetch(strip.context + at + k, 1);
+    }
+}
+
 // Add a window to its strip, and clear it.
 template <long kPlanes>
 void merge_window(const Window& window, const Strip& strip) {
@@ -684,6 +693,7 @@ void merge_window(const Window& window, const Strip& strip) {
     for (long y = y0; y < y1; ++y) {
         float* sums = window.sums + stride * y;
         const long at = (y + window.y0 - strip.y0) * strip.stride + window.x0 - strip.x0 + x0;
+        if (y + 1 < y1) prefetch_row(strip, at + strip.stride, x1 - x0);
         clear(sums, kPlanes * x0);
         merge_row<kPlanes>(sums + kPlanes * x0, strip, at, x1 - x0);
         clear(sums + kPlanes * x1, kPlanes * (window.nx - x1));

@@ -20,7 +20,7 @@ void find_nodes(const Table& table, int axis, const double* position, long n, do
     const double last = double(table.n[axis] - 1);
     const double offset = 1 - table.crval[axis], first = table.crpix[axis] - 1;
     for (long k = 0; k < n; k += kLanes) {
-        V at = (load(position + k) + offset) * scale + first;
+        V at = fused(load(position + k) + offset, scale, all(first));
         at = greatest(at, all(0));
         store(node + k, least(at, all(last)));
     }
@@ -61,7 +61,7 @@ struct Cell {
     }
     template <typename Number>
     Number shift(int t, Number du, Number dv) const {
-        return (constant[t] + along_u[t] * du) + (along_v[t] + along_both[t] * du) * dv;
+        return fused(fused(along_both[t], du, along_v[t]), dv, fused(along_u[t], du, constant[t]));
     }
 };
 
@@ -126,8 +126,8 @@ inline V polynomial(const double (&c)[kHighestOrder + 1][kHighestOrder + 1], V u
     for (int i = kOrder; i >= 0; --i) {
         V term = all(c[i][kOrder - i]);
 #pragma GCC unroll 10
-        for (int j = kOrder - i - 1; j >= 0; --j) term = term * v + c[i][j];
-        total = total * u + term;
+        for (int j = kOrder - i - 1; j >= 0; --j) term = fused(term, v, c[i][j]);
+        total = fused(total, u, term);
     }
     return total;
 }
@@ -151,10 +151,10 @@ void project(const Mapping& mapping, const double* x, const double* y, long n, d
     const V none = all(__builtin_nan(""));
     for (long k = 0; k < n; k += kLanes) {
         const V u = load(x + k) + (1 - mapping.crpix[0]), v = load(y + k) + (1 - mapping.crpix[1]);
-        const V w = h[6] * u + h[7] * v + h[8];
+        const V w = fused(h[6], u, fused(h[7], v, h[8]));
         const V inverse = w > 0.0 ? 1.0 / w : none;
-        store(x_out + k, (h[0] * u + h[1] * v + h[2]) * inverse);
-        store(y_out + k, (h[3] * u + h[4] * v + h[5]) * inverse);
+        store(x_out + k, fused(h[0], u, fused(h[1], v, h[2])) * inverse);
+        store(y_out + k, fused(h[3], u, fused(h[4], v, h[5])) * inverse);
     }
 }
 

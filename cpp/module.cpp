@@ -47,7 +47,8 @@ const Routines* find_routines(const std::string& name) {
     const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                             __builtin_cpu_supports("avx512vl");
     if (has_avx512 && (name.empty() || name == avx512::routines.name)) return &avx512::routines;
-    if (__builtin_cpu_supports("avx2") && (name.empty() || name == avx2::routines.name)) return &avx2::routines;
+    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (has_avx2 && (name.empty() || name == avx2::routines.name)) return &avx2::routines;
 #endif
     if (name.empty() || name == generic::routines.name) return &generic::routines;
     throw std::invalid_argument("this processor has no instruction set " + name);

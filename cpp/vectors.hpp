@@ -27,11 +27,35 @@ static inline V all(double value) { return value - V{}; }
 static inline V least(V a, V b) { return a < b ? a : b; }
 static inline V greatest(V a, V b) { return a > b ? a : b; }
 
-// The largest whole number not above; adding 1.5 * 2^52 leaves no room for a fraction.
+// a b + c, rounded once. Always asked for by name: what a compiler contracts by itself differs between
+// instruction sets. Where the processor has no such instruction the library's function is slow, and exact.
+static inline double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+static inline V fused(V a, V b, V c) {
+#if defined(__AVX512F__)
+    return V(_mm512_fmadd_pd(__m512d(a), __m512d(b), __m512d(c)));
+#elif defined(__AVX2__)
+    return V(_mm256_fmadd_pd(__m256d(a), __m256d(b), __m256d(c)));
+#else
+    V sum;
+    for (int k = 0; k < kLanes; ++k) sum[k] = __builtin_fma(a[k], b[k], c[k]);
+    return sum;
+#endif
+}
+static inline V fused(V a, double b, V c) { return fused(a, all(b), c); }
+static inline V fused(double a, V b, V c) { return fused(all(a), b, c); }
+static inline V fused(V a, V b, double c) { return fused(a, b, all(c)); }
+static inline V fused(double a, V b, double c) { return fused(all(a), b, all(c)); }
+
+// The largest whole number not above.
 static inline V floor(V values) {
-    const V shift = all(6755399441055744.0);
-    const V rounded = (values + shift) - shift;
-    return rounded > values ? rounded - 1.0 : rounded;
+#if defined(__AVX512F__)
+    return V(_mm512_maskz_roundscale_pd(__mmask8(-1), __m512d(values), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+#elif defined(__AVX2__)
+    return V(_mm256_floor_pd(__m256d(values)));
+#else
+    for (int k = 0; k < kLanes; ++k) values[k] = __builtin_floor(values[k]);
+    return values;
+#endif
 }
 
 // Comparisons give a mask of whole numbers, -1 where true.

@@ -29,7 +29,7 @@ def science_cards(plan: LayerPlan, image: LayerImage, chip_headers: Sequence[Chi
         HeaderCard("VAFACTOR", 1.0, "velocity aberration, removed"),
         HeaderCard("MVMPXARE", _central_area_ratio(plan), "true / nominal area of the central pixel"),
         HeaderCard("LONGSTRN", "OGIP 1.0", "S_REGION goes on in CONTINUE cards"),
-        HeaderCard("S_REGION", s_region(sky_outline(image.weight > 0, plan.grid)) or None, "", _REGION),
+        HeaderCard("S_REGION", s_region(sky_outline(image.weight, plan.grid)) or None, "", _REGION),
         HeaderCard("MDRIZSKY", mean_sky, "sky subtracted, in input units", "mean over chips"),
         *_photometry_cards(plan, image, chip_headers),
     ]

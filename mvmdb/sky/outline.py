@@ -7,6 +7,7 @@ through its holes into pieces that touch and do not overlap; together they cover
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -17,6 +18,9 @@ from mvmdb.sky.footprint import SkyRing
 from mvmdb.sky.grid import TanGrid
 
 Mask = NDArray[np.bool_]
+Observed = NDArray[np.generic]
+"""``(ny, nx)``, 0 where nothing was observed: a mask, or weights, in memory or mapped from a file."""
+Part = tuple[slice, ...]
 Indices = NDArray[np.int64]
 
 CLOSED_PIX = 2
@@ -29,18 +33,18 @@ MOST_VERTICES = 2000
 """Of all polygons together; half a megabyte of header is no outline."""
 MOST_VERTICES_OF_ONE = 600
 
-_ROWS_AT_ONCE = 512
+_TILE_PIX = 512
 _DIGITS = 8
 """Of a coordinate in degrees: 0.04 mas."""
 
 
-def sky_outline(observed: Mask, grid: TanGrid) -> tuple[SkyRing, ...]:
+def sky_outline(observed: Observed, grid: TanGrid) -> tuple[SkyRing, ...]:
     """Return the outline of the pixels that were observed, as polygons on the sky without holes.
 
     Parameters
     ----------
     observed
-        Mask ``(ny, nx)``.
+        Mask or weights ``(ny, nx)``, read a tile at a time.
     grid
         Its grid.
 
@@ -62,12 +66,10 @@ def sky_outline(observed: Mask, grid: TanGrid) -> tuple[SkyRing, ...]:
     return tuple(rings)
 
 
-def pixel_outline(observed: Mask) -> list[Polygon]:
+def pixel_outline(observed: Observed) -> list[Polygon]:
     """Return the same outline in 0-based pixels of the mask: polygons without holes, counter-clockwise."""
-    mask = closed(observed)
-    islands = island_polygons(
-        mask, [loop for loop in boundary_loops(mask) if _n_pixels(loop) >= SMALLEST_PIX]
-    )
+    loops = boundary_loops(observed, closed_pix=CLOSED_PIX)
+    islands = island_polygons([loop for loop in loops if _n_pixels(loop.corners) >= SMALLEST_PIX])
     tolerance_pix = TOLERANCE_PIX
     while True:
         pieces = [piece for island in _simplified(islands, tolerance_pix) for piece in _without_holes(island)]
@@ -85,22 +87,41 @@ def s_region(rings: Sequence[SkyRing]) -> str:
     )
 
 
-def closed(observed: Mask) -> Mask:
-    """Return a mask without the gaps that are at most ``2 CLOSED_PIX`` wide (a morphological closing)."""
-    result = np.empty_like(observed)
-    reach = 2 * CLOSED_PIX
-    for start in range(0, len(observed), _ROWS_AT_ONCE):
-        stop = min(start + _ROWS_AT_ONCE, len(observed))
-        rows = observed[max(start - reach, 0) : stop + reach]
-        missing = (max(reach - start, 0), max(stop + reach - len(observed), 0))
-        grown = _over_windows(np.pad(rows, (missing, (reach, reach))), np.logical_or)
-        result[start:stop] = _over_windows(grown, np.logical_and)
-    return result
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A closed boundary of a mask."""
+
+    corners: Indices
+    """``(n, 2)``. Corner (x, y) is the lower left one of pixel (x, y)."""
+    is_island: bool
+    """What it encloses is set; otherwise it is a hole."""
 
 
-def _over_windows(mask: Mask, combine: np.ufunc) -> Mask:
-    """Return the combination of every window of 2 CLOSED_PIX + 1 pixels on a side that fits in a mask."""
-    side = 2 * CLOSED_PIX + 1
+def closed(observed: Observed, part: Part, closed_pix: int) -> Mask:
+    """Return a part of a mask without the gaps that are at most ``2 closed_pix`` wide (a closing)."""
+    near, missing = _with_ring(observed.shape, part, 2 * closed_pix, 2 * closed_pix)
+    mask: Mask = observed[near] != 0
+    if not mask.any() or mask.all():
+        return np.full([one.stop - one.start for one in part], mask.any())
+    grown = _over_windows(np.pad(mask, missing), closed_pix, np.logical_or)
+    return _over_windows(grown, closed_pix, np.logical_and)
+
+
+def _with_ring(
+    shape: tuple[int, ...], part: Part, before: int, after: int
+) -> tuple[Part, list[tuple[int, int]]]:
+    """Return a part of an array with some pixels around it, and how many of those lie outside."""
+    near, missing = [], []
+    for one, n_pix in zip(part, shape, strict=True):
+        start, stop = one.start - before, one.stop + after
+        near.append(slice(max(start, 0), min(stop, n_pix)))
+        missing.append((max(-start, 0), max(stop - n_pix, 0)))
+    return tuple(near), missing
+
+
+def _over_windows(mask: Mask, reach_pix: int, combine: np.ufunc) -> Mask:
+    """Return the combination of every window of 2 reach_pix + 1 pixels on a side that fits in a mask."""
+    side = 2 * reach_pix + 1
     n_y, n_x = mask.shape[0] - side + 1, mask.shape[1] - side + 1
     rows: Mask = np.copy(mask[:n_y])
     for shift in range(1, side):
@@ -111,14 +132,13 @@ def _over_windows(mask: Mask, combine: np.ufunc) -> Mask:
     return result
 
 
-def boundary_loops(mask: Mask) -> Iterator[Indices]:
-    """Yield the closed boundaries of a mask, each as its corners ``(n, 2)``.
+def boundary_loops(observed: Observed, *, closed_pix: int = 0) -> Iterator[Loop]:
+    """Yield the closed boundaries of a mask, or of its closing.
 
-    Corner (x, y) is the lower left one of pixel (x, y). Pixels that touch at a corner alone are not
-    connected. Along a row of corners, and along a column, every other gap is a piece of boundary: that
-    alone tells which corner follows which.
+    Pixels that touch at a corner alone are not connected. Along a row of corners, and along a column, every
+    other gap is a piece of boundary: that alone tells which corner follows which.
     """
-    x, y, is_upper = _corners(mask)
+    x, y, is_upper, is_filled = _corners(observed, closed_pix)
     across = _other_ends(np.arange(len(x)))
     along = _other_ends(np.lexsort((is_upper, y, x)))
     other, following = across.tolist(), along[across].tolist()
@@ -129,35 +149,54 @@ def boundary_loops(mask: Mask) -> Iterator[Indices]:
             seen[corner] = seen[other[corner]] = 1
             loop += [corner, other[corner]]
             corner = following[corner]
-        if loop:
-            yield np.column_stack([x[loop], y[loop]])
+        if loop:  # it begins at the lower left corner of its lowest row
+            yield Loop(np.column_stack([x[loop], y[loop]]), bool(is_filled[first]))
 
 
-def _corners(mask: Mask) -> tuple[Indices, Indices, Mask]:
-    """Return x and y of the corners of a mask, row by row, and whether a twin is the upper one of two.
+def _corners(observed: Observed, closed_pix: int) -> tuple[Indices, Indices, Mask, Mask]:
+    """Return the corners of a mask, row by row.
 
-    Where two pixels touch at a corner alone there are two corners. The first of them in its row ends the
-    piece of boundary to its left; the upper of them begins the piece above it.
+    For each its x and y, whether it is the upper one of two twins, and whether the pixel above and to the
+    right of it is set. Where two pixels touch at a corner alone there are two corners. The first of them in
+    its row ends the piece of boundary to its left; the upper of them begins the piece above it.
     """
-    found = []
-    for start in range(0, len(mask) + 1, _ROWS_AT_ONCE):
-        rows = mask[max(start - 1, 0) : start + _ROWS_AT_ONCE]
-        padded = np.pad(rows, ((start == 0, start + _ROWS_AT_ONCE > len(mask)), (1, 1)))
-        lower_left, lower_right, upper_left, upper_right = (
-            padded[rows, columns] for rows in _SIDES for columns in _SIDES
-        )
-        is_touch = (lower_left == upper_right) & (lower_right == upper_left) & (lower_left != lower_right)
-        y, x = np.nonzero((lower_left ^ lower_right ^ upper_left ^ upper_right) | is_touch)
-        is_twin, left_is_lower = is_touch[y, x], lower_left[y, x]
-        place = np.repeat(np.arange(len(x)), 1 + is_twin)
-        is_second = np.append(False, place[1:] == place[:-1])[: len(place)]
-        is_upper = is_twin[place] & (is_second == left_is_lower[place])
-        found.append((x[place], y[place] + start, is_upper))
-    x, y, is_upper = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return x, y, is_upper
+    n_y, n_x = observed.shape
+    tiles = [
+        _corners_in((rows, columns), observed, closed_pix)
+        for rows in _slices(n_y + 1)
+        for columns in _slices(n_x + 1)
+    ]
+    x, y, is_upper, is_filled = (np.concatenate(parts) for parts in zip(*tiles, strict=True))
+    order = np.lexsort((x, y))
+    return x[order], y[order], is_upper[order], is_filled[order]
+
+
+def _slices(n: int) -> list[slice]:
+    return [slice(start, min(start + _TILE_PIX, n)) for start in range(0, n, _TILE_PIX)]
+
+
+def _corners_in(tile: Part, observed: Observed, closed_pix: int) -> tuple[Indices, Indices, Mask, Mask]:
+    """Return what :func:`_corners` does, of one tile; most are all one, which is soon seen."""
+    near, missing = _with_ring(observed.shape, tile, 1, 0)
+    mask = closed(observed, near, closed_pix)
+    if not mask.any() or (mask.all() and not np.any(missing)):
+        return _NO_INDICES, _NO_INDICES, _NO_MASK, _NO_MASK
+    padded = np.pad(mask, missing)
+    lower_left, lower_right, upper_left, upper_right = (
+        padded[rows, columns] for rows in _SIDES for columns in _SIDES
+    )
+    is_touch = (lower_left == upper_right) & (lower_right == upper_left) & (lower_left != lower_right)
+    y, x = np.nonzero((lower_left ^ lower_right ^ upper_left ^ upper_right) | is_touch)
+    is_twin, left_is_lower, is_filled = is_touch[y, x], lower_left[y, x], upper_right[y, x]
+    place = np.repeat(np.arange(len(x)), 1 + is_twin)
+    is_second = np.append(False, place[1:] == place[:-1])[: len(place)]
+    is_upper = is_twin[place] & (is_second == left_is_lower[place])
+    return x[place] + tile[1].start, y[place] + tile[0].start, is_upper, is_filled[place]
 
 
 _SIDES = (slice(None, -1), slice(1, None))
+_NO_INDICES = np.empty(0, dtype=np.int64)
+_NO_MASK = np.empty(0, dtype=bool)
 
 
 def _other_ends(order: Indices) -> Indices:
@@ -172,23 +211,12 @@ def _n_pixels(loop: Indices) -> float:
     return abs(float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
 
 
-def island_polygons(mask: Mask, loops: Sequence[Indices]) -> list[Polygon]:
-    """Return the islands of a mask, with their holes, in 0-based pixels.
-
-    Parameters
-    ----------
-    mask
-        Where the loops are the boundaries.
-    loops
-        As :func:`boundary_loops` gives them, all or some. Each begins at the lower left corner of its
-        lowest row, so that the pixel above that corner tells islands from holes.
-    """
-    padded = np.pad(mask, (0, 1))
-    is_island = [bool(padded[loop[0][1], loop[0][0]]) for loop in loops]
-    shells = [Polygon(loop) for loop, island in zip(loops, is_island, strict=True) if island]
+def island_polygons(loops: Sequence[Loop]) -> list[Polygon]:
+    """Return islands with their holes, in 0-based pixels, from all or some of the boundaries of a mask."""
+    shells = [Polygon(loop.corners) for loop in loops if loop.is_island]
     holes: list[list[Indices]] = [[] for _ in shells]
     tree = shapely.STRtree(shells)
-    for hole in (loop for loop, island in zip(loops, is_island, strict=True) if not island):
+    for hole in (loop.corners for loop in loops if not loop.is_island):
         below = shapely.Point(hole[0] + (0.5, -0.5))
         around = [int(index) for index in tree.query(below, predicate="within")]
         if around:

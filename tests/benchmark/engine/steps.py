@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import wraps
-from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -17,7 +16,7 @@ from mvmdb.files import drafts
 from mvmdb.mosaic import compiled_engine, engine
 from mvmdb.pipeline import draw, prepare
 
-STEPS: Mapping[str, tuple[tuple[ModuleType, str], ...]] = {
+STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "opening inputs": ((draw, "open_inputs"), (prepare, "open_exposure")),
     "hashing": ((hashlib, "sha256"), (hashlib, "file_digest")),
     "finding where chips fall": ((engine, "find_reach"),),
@@ -29,7 +28,7 @@ STEPS: Mapping[str, tuple[tuple[ModuleType, str], ...]] = {
     "checksums": ((drafts, "ones_complement_sum"),),
     "headers and syncing": ((draw, "finish_product"),),
 }
-"""The functions of a step, by the modules that call them. What one calls of another counts for the latter."""
+"""The functions of a step, by the modules that call them, or the classes that they belong to. What one calls of another counts for the latter."""
 
 
 @contextmanager

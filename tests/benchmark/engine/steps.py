@@ -28,7 +28,10 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "checksums": ((drafts, "ones_complement_sum"),),
     "headers and syncing": ((draw, "finish_product"),),
 }
-"""The functions of a step, by the modules that call them, or the classes that they belong to. What one calls of another counts for the latter."""
+"""The functions of a step, by the modules that call them, or the classes that they belong to.
+
+What one of them calls of another counts for the latter.
+"""
 
 
 @contextmanager

@@ -550,7 +550,23 @@ struct Bounds {
     bool is_known = true;  // false where a position is undefined
 };
 
-void extend(Bounds& bounds, const double* x, const double* y, long n) {
+// Where a tile falls, and three of its rows; without a closed form there are no such rows.
+struct Place {
+    Bounds all, rows[3];
+    double at[3];  // numbers of these rows
+    double margin;
+};
+
+void extend(Bounds& bounds, const Bounds& more) {
+    bounds.x0 = more.x0 < bounds.x0 ? more.x0 : bounds.x0;
+    bounds.x1 = more.x1 > bounds.x1 ? more.x1 : bounds.x1;
+    bounds.y0 = more.y0 < bounds.y0 ? more.y0 : bounds.y0;
+    bounds.y1 = more.y1 > bounds.y1 ? more.y1 : bounds.y1;
+    bounds.is_known &= more.is_known;
+}
+
+Bounds around(const double* x, const double* y, long n) {
+    Bounds bounds;
     for (long k = 0; k < n; ++k) {
         bounds.x0 = x[k] < bounds.x0 ? x[k] : bounds.x0;
         bounds.x1 = x[k] > bounds.x1 ? x[k] : bounds.x1;
@@ -558,6 +574,7 @@ void extend(Bounds& bounds, const double* x, const double* y, long n) {
         bounds.y1 = y[k] > bounds.y1 ? y[k] : bounds.y1;
         bounds.is_known &= (x[k] - x[k] == 0) & (y[k] - y[k] == 0);
     }
+    return bounds;
 }
 
 double magnitude(double value) { return value < 0 ? -value : value; }
@@ -581,23 +598,37 @@ double margin_beyond(const RowPositions* rows, long n, double n_rows) {
 }
 
 // Where the centres of rows start to stop - 1 and of a ring fall, widened by what their pixels reach beyond.
-Bounds bounds_of(const Job& job, const Block& block, long start, long stop, Buffers& buffers) {
-    Bounds bounds;
+Place place_of(const Job& job, const Block& block, long start, long stop, Buffers& buffers) {
+    Place place;
     const long n = block.n + 2, first = start - 1, n_rows = stop - start + 2;
-    double margin = 2 * turbo_side(job) + 4;
+    place.margin = 2 * turbo_side(job) + 4;
     // given positions may jump; the closed form is smooth
     const long n_samples = job.mapping ? 3 : n_rows;
     for (long i = 0; i < n_samples; ++i) {
         const RowPositions& row = buffers.sampled[i % 3];
-        place_row(job, block, first + i * (n_rows - 1) / (n_samples - 1), row, buffers.mapping);
-        extend(bounds, row.x, row.y, n);
+        const long j = first + i * (n_rows - 1) / (n_samples - 1);
+        place_row(job, block, j, row, buffers.mapping);
+        place.rows[i % 3] = around(row.x, row.y, n);
+        place.at[i % 3] = double(j);
+        extend(place.all, place.rows[i % 3]);
     }
-    if (job.mapping) margin += margin_beyond(buffers.sampled, n, double(n_rows - 1));
-    bounds.x0 -= margin;
-    bounds.y0 -= margin;
-    bounds.x1 += margin;
-    bounds.y1 += margin;
-    return bounds;
+    if (job.mapping) place.margin += margin_beyond(buffers.sampled, n, double(n_rows - 1));
+    place.all.x0 -= place.margin;
+    place.all.y0 -= place.margin;
+    place.all.x1 += place.margin;
+    place.all.y1 += place.margin;
+    return place;
+}
+
+// Tell whether a row of a tile may reach the strip: between two rows its centres lie between theirs.
+bool may_reach(const Job& job, const Place& place, long j) {
+    if (!job.mapping || !place.all.is_known) return true;
+    const int upper = double(j) <= place.at[1] ? 1 : 2;
+    const double span = place.at[upper] - place.at[upper - 1];
+    const double part = span > 0 ? (double(j) - place.at[upper - 1]) / span : 0;
+    const Bounds &a = place.rows[upper - 1], &b = place.rows[upper];
+    const double low = a.y0 + part * (b.y0 - a.y0) - place.margin, high = a.y1 + part * (b.y1 - a.y1) + place.margin;
+    return high >= double(job.strip.y0) && low <= double(job.strip.y0 + job.strip.ny);
 }
 
 // First and last pixel of a window along one axis: bounds within a strip and a few pixels about it.
@@ -705,14 +736,14 @@ void merge_window(const Window& window, const Strip& strip) {
 bool drizzle_tile(const Job& job, const Block& block, long start, long stop, Window& window, Buffers& buffers,
                   Room& room) {
     const long n_planes = job.variance ? 4 : 2;
-    const Bounds bounds = bounds_of(job, block, start, stop, buffers);
+    const Place place = place_of(job, block, start, stop, buffers);
     for (double wider = 0;; wider = 8 * (wider + 8)) {
-        place_window(job.strip, bounds, wider, window);
+        place_window(job.strip, place.all, wider, window);
         if (!reaches_strip(window)) return true;
         if (!window.make_room(n_planes)) return false;
         for (long j = start; j < stop; ++j) {
-            if (read_row(job, block, j, buffers.row) && !drizzle_row(job, block, j, window, buffers, room))
-                return false;
+            if (!may_reach(job, place, j) || !read_row(job, block, j, buffers.row)) continue;
+            if (!drizzle_row(job, block, j, window, buffers, room)) return false;
         }
         if (!window.is_exceeded) break;
         clear(window.sums, window.nx * window.ny * n_planes);

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
 _SUM_WORDS = 1 << 22
 _ALL_ONES = 0xFFFFFFFF
@@ -44,7 +46,7 @@ def seal(header: fits.Header, data_sum: int, date: str) -> None:
     header.set("DATASUM", str(data_sum), date)
     header.set("CHECKSUM", "0" * 16, date)
     words = np.frombuffer(header.tostring().encode("ascii"), dtype=">u4")
-    header["CHECKSUM"] = _encoded(_ALL_ONES - _folded(int(words.sum(dtype=np.uint64)) + data_sum))
+    header["CHECKSUM"] = _encoded(_ALL_ONES - folded(int(words.sum(dtype=np.uint64)) + data_sum))
 
 
 def _encoded(number: int) -> str:
@@ -73,12 +75,16 @@ def ones_complement_sum(path: Path, start: int, end: int) -> int:
     with path.open("rb") as file:
         file.seek(start)
         for offset in range(start, end, 4 * _SUM_WORDS):
-            words = np.fromfile(file, dtype=">u4", count=min(_SUM_WORDS, (end - offset) // 4))
-            total += int(words.sum(dtype=np.uint64))
-    return _folded(total)
+            total += word_sum(np.fromfile(file, dtype=">u4", count=min(_SUM_WORDS, (end - offset) // 4)))
+    return folded(total)
 
 
-def _folded(total: int) -> int:
+def word_sum(pixels: NDArray[Any]) -> int:
+    """Return the sum of pixels of 32 bits taken as whole numbers, in any byte order; not yet folded."""
+    return int(pixels.view(pixels.dtype.str[0] + "u4").sum(dtype=np.uint64))
+
+
+def folded(total: int) -> int:
     """Return a sum in ones' complement arithmetic: what overflows is added at the other end."""
     while total > _ALL_ONES:
         total = (total & _ALL_ONES) + (total >> 32)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -20,10 +21,11 @@ from astropy.io import fits
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.files.cards import make_header
-from mvmdb.files.checksum import ones_complement_sum, seal
+from mvmdb.files.checksum import folded, seal
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, write_hdrtab
 from mvmdb.files.header import BuildStamp, primary_header
+from mvmdb.files.pixel_file import PixelFile
 from mvmdb.files.product import StagedProduct, file_errors, temporary_path
 from mvmdb.records import (
     FootprintStatistics,
@@ -48,8 +50,10 @@ class ProductDraft:
 
     temporary_path: Path
     final_path: Path
+    pixels: PixelFile
+    """Where rows are written to."""
     arrays: LayerArrays
-    """Mapped from the file, in the byte order of FITS; 0 until written to."""
+    """The same, mapped from the file to be read, in the byte order of FITS."""
     data_start: int
     """Byte at which the pixels of SCI begin; PRIMARY and the header of SCI go before."""
 
@@ -95,7 +99,10 @@ def product_draft(
             undo.callback(path.unlink, missing_ok=True)
             # All of it now: a full disk shows here, and not when a mapped page finds no room.
             os.posix_fallocate(file.fileno(), 0, _sections(plan, headers, data_start)[-1].data_end)
-        yield ProductDraft(path, final_path, _mapped(path, plan, headers, data_start), data_start)
+        sections = _sections(plan, headers, data_start)[1:]
+        starts = {section.header["EXTNAME"]: section.data_start for section in sections}
+        pixels = PixelFile(path, starts, 4 * plan.grid.box.n_pixels)
+        yield ProductDraft(path, final_path, pixels, _mapped(path, plan, sections), data_start)
         undo.pop_all()
 
 
@@ -111,7 +118,7 @@ def finish_product(
     Parameters
     ----------
     draft
-        Whose arrays are those of the image.
+        Whose arrays are those of the image, every row of them written once.
     plan, image, chip_headers, stamp
         What was built, and by which build; equal arguments give equal bytes.
 
@@ -131,13 +138,16 @@ def finish_product(
         data_start = _make_room(file, draft.data_start, _front_bytes(headers))
         sections = _sections(plan, headers, data_start)
         for section in sections:
-            _write_header(file, section, stamp)
+            data_sum = folded(draft.pixels.sums.get(section.header.get("EXTNAME"), 0))
+            _write_header(file, section, data_sum, stamp)
         file.seek(sections[-1].data_end)
         file.write(_table_bytes(plan, image, chip_headers, stamp))
         file.flush()
-        os.fsync(file.fileno())
-        file.seek(0)
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with ThreadPoolExecutor(1) as pool:
+            synced = pool.submit(os.fsync, file.fileno())  # the disk writes while the processor reads
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            synced.result()
         return StagedProduct(path, draft.final_path, sha256, file.tell())
 
 
@@ -169,10 +179,9 @@ def _sections(plan: LayerPlan, headers: Mapping[str, fits.Header], data_start: i
     return sections
 
 
-def _mapped(path: Path, plan: LayerPlan, headers: Mapping[str, fits.Header], data_start: int) -> LayerArrays:
-    sections = _sections(plan, headers, data_start)[1:]
+def _mapped(path: Path, plan: LayerPlan, sections: Sequence[_Section]) -> LayerArrays:
     science, weight, *error, context = (
-        np.memmap(path, _dtype(name), "r+", section.data_start, shape)
+        np.memmap(path, _dtype(name), "r", section.data_start, shape)
         for section, (name, shape) in zip(sections, _shapes(plan).items(), strict=True)
     )
     planes = context.reshape(plan.n_context_planes, *plan.grid.shape)
@@ -246,13 +255,12 @@ def _make_room(file: BinaryIO, data_start: int, n_front_bytes: int) -> int:
     return n_front_bytes
 
 
-def _write_header(file: BinaryIO, section: _Section, stamp: BuildStamp) -> None:
+def _write_header(file: BinaryIO, section: _Section, data_sum: int, stamp: BuildStamp) -> None:
     """Write a header with its checksums, blank cards before the pixels where there is room."""
     header = section.header
     for _ in range((section.data_start - section.start - len(header.tostring())) // _CARD_BYTES):
         header.append("", end=True)
-    file.flush()
-    seal(header, ones_complement_sum(Path(file.name), section.data_start, section.data_end), stamp.date)
+    seal(header, data_sum, stamp.date)
     file.seek(section.start)
     file.write(header.tostring().encode("ascii"))
 

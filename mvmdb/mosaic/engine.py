@@ -6,9 +6,11 @@ do. No pixel depends on how a layer is cut into strips, nor on which thread draw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from threading import Lock
 
@@ -16,7 +18,7 @@ from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.compiled_engine import add_compiled
 from mvmdb.mosaic.context import byte_times_s, n_context_planes
 from mvmdb.mosaic.inputs import EngineInput
-from mvmdb.mosaic.merge import Strip, empty_strip, finish, go_on, merge
+from mvmdb.mosaic.merge import Strip, empty_strip, finish, go_on, merge, strip_in
 from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
 from mvmdb.mosaic.statistics import empty_tally, input_statistics, summarise, tally_rows
@@ -35,9 +37,14 @@ KERNELS = ("square", "turbo", "point")
 """The kernels that conserve weight and flux, which the merge of private frames relies on."""
 _STRIP_BYTES = 1 << 28
 _FEWEST_ROWS = 64
+_STRIPS_OF_A_THREAD = 4
+"""At least, so that all threads end at about the same time."""
 
 OnStep = Callable[[int, int], None]
 """Called with the number of steps that are done, and that of all."""
+
+Store = Callable[[int, LayerArrays], None]
+"""Keeps rows of a layer: the first of them, and their arrays, which may be changed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +62,7 @@ def build_layer_image(
     parameters: DrizzleParameters,
     skycell_n_pixels: int,
     out: LayerArrays | None = None,
+    store: Store | None = None,
     finished: FinishedLayer | None = None,
     engine: str = ENGINE,
     n_strip_rows: int | None = None,
@@ -76,14 +84,16 @@ def build_layer_image(
     skycell_n_pixels
         Number of pixels of the whole skycell, for the covered fraction.
     out
-        Where the layer goes, in any byte order: a file mapped to memory, or new arrays by default.
+        The layer, in any byte order: a file mapped to memory, or new arrays by default.
+    store
+        Puts rows there, called by the thread that drew them; they are copied by default.
     finished
         The layer as it was made of the first inputs, on the same pixels or on fewer: only the others are
         drizzled. The result is the same to the last bit.
     engine
         ``COMPILED_ENGINE`` or ``REFERENCE_ENGINE``.
     n_strip_rows
-        Rows that are drawn at a time; by default so many that a strip takes a quarter of a GiB.
+        Rows that are drawn at a time; by default so many that a strip takes a quarter of a GiB at most.
     n_threads
         Strips that are drawn at a time.
     on_step
@@ -120,7 +130,8 @@ def build_layer_image(
         for index, item in enumerate(inputs)
         if index >= n_finished
     ]
-    boxes = list(_strip_boxes(box, arrays, n_strip_rows))
+    keep = store or partial(_copy, arrays)
+    boxes = _strip_boxes(box, n_strip_rows or _n_strip_rows(box, arrays, n_threads))
     n_steps = len(boxes) * len(chips)
     steps = count(1)
 
@@ -128,8 +139,7 @@ def build_layer_image(
     times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
     counting = Lock()
 
-    def draw(part: PixelBox) -> None:
-        strip = empty_strip(part, len(arrays.context), with_variance=parameters.error)
+    def draw(strip: Strip) -> None:
         if finished is not None:
             go_on(strip, finished)
         for index, chip in chips:
@@ -138,11 +148,14 @@ def build_layer_image(
             if on_step is not None:
                 on_step(next(steps), n_steps)
         finish(strip)
+        first_row = strip.box.y0 - box.y0
         with counting:
-            tally_rows(tally, part.y0 - box.y0, strip.weight, strip.context, times_s)
-        _store(strip, arrays, slice(part.y0 - box.y0, part.y1 - box.y0))
+            tally_rows(tally, first_row, strip.weight, strip.context, times_s)
+        keep(first_row, LayerArrays(strip.science, strip.weight, strip.context, strip.variance))
 
-    _in_threads(draw, boxes, n_threads)
+    largest = partial(empty_strip, boxes[0], len(arrays.context), with_variance=parameters.error)
+    # those with most to do come first, so that no thread is left with one when the others are done
+    _in_threads(draw, largest, sorted(boxes, key=partial(_n_input_pixels, chips), reverse=True), n_threads)
     if tally.n_observed == 0:
         raise EmptyLayerError(
             "no good pixel of any input reaches the layer",
@@ -166,25 +179,48 @@ def _require_supported(parameters: DrizzleParameters, finished: FinishedLayer | 
         raise ValueError(f"pixfrac must be above 0 and at most 1, not {parameters.pixfrac}")
 
 
-def _strip_boxes(box: PixelBox, arrays: LayerArrays, n_strip_rows: int | None) -> Iterator[PixelBox]:
-    row_bytes = box.width * 4 * (2 + len(arrays.context) + (arrays.error is not None))
-    step = n_strip_rows or max(_FEWEST_ROWS, _STRIP_BYTES // row_bytes)
-    return (PixelBox(box.x0, y0, box.x1, min(y0 + step, box.y1)) for y0 in range(box.y0, box.y1, step))
+def _n_strip_rows(box: PixelBox, arrays: LayerArrays, n_threads: int) -> int:
+    n_y, n_x = box.shape
+    row_bytes = n_x * 4 * (2 + len(arrays.context) + (arrays.error is not None))
+    fair = n_y if n_threads == 1 else -(-n_y // (_STRIPS_OF_A_THREAD * n_threads))
+    return max(_FEWEST_ROWS, min(fair, _STRIP_BYTES // row_bytes))
 
 
-def _in_threads(draw: Callable[[PixelBox], None], boxes: Sequence[PixelBox], n_threads: int) -> None:
-    """Draw in every box, so many at a time; the first error ends it."""
+def _strip_boxes(box: PixelBox, n_rows: int) -> list[PixelBox]:
+    return [PixelBox(box.x0, y0, box.x1, min(y0 + n_rows, box.y1)) for y0 in range(box.y0, box.y1, n_rows)]
+
+
+def _n_input_pixels(chips: Sequence[tuple[int, _Chip]], box: PixelBox) -> int:
+    parts = (chip.reach.part(box) for _, chip in chips if chip.reach is not None)
+    return sum(part.n_pixels for part in parts if part is not None)
+
+
+def _in_threads(
+    draw: Callable[[Strip], None], largest: Callable[[], Strip], boxes: Sequence[PixelBox], n_threads: int
+) -> None:
+    """Draw in every box, so many at a time, each thread in a strip of its own; the first error ends it."""
+    waiting = deque(boxes)
+
+    def work() -> None:
+        room = largest()
+        while True:
+            try:
+                box = waiting.popleft()
+            except IndexError:
+                return
+            draw(strip_in(room, box))
+
     if n_threads == 1:
-        for box in boxes:
-            draw(box)
+        work()
         return
     with ThreadPoolExecutor(n_threads) as pool:
-        drawn = [pool.submit(draw, box) for box in boxes]
+        working = [pool.submit(work) for _ in range(min(n_threads, len(boxes)))]
         try:
-            for one in drawn:
-                one.result()
+            wait(working, return_when=FIRST_EXCEPTION)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            waiting.clear()
+        for one in working:
+            one.result()
 
 
 def _add_reference(
@@ -201,9 +237,10 @@ Add = Callable[[Strip, int, EngineInput, Reach, DrizzleParameters], None]
 _ADD: Mapping[str, Add] = {COMPILED_ENGINE: add_compiled, REFERENCE_ENGINE: _add_reference}
 
 
-def _store(strip: Strip, arrays: LayerArrays, rows: slice) -> None:
-    arrays.science[rows] = strip.science
-    arrays.weight[rows] = strip.weight
-    arrays.context[:, rows] = strip.context
-    if arrays.error is not None and strip.variance is not None:
-        arrays.error[rows] = strip.variance
+def _copy(arrays: LayerArrays, first_row: int, part: LayerArrays) -> None:
+    rows = slice(first_row, first_row + len(part.science))
+    arrays.science[rows] = part.science
+    arrays.weight[rows] = part.weight
+    arrays.context[:, rows] = part.context
+    if arrays.error is not None and part.error is not None:
+        arrays.error[rows] = part.error

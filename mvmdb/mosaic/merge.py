@@ -54,6 +54,22 @@ def empty_strip(box: PixelBox, n_planes: int, *, with_variance: bool) -> Strip:
     )
 
 
+def strip_in(room: Strip, box: PixelBox) -> Strip:
+    """Return an empty strip in the memory of another one, as wide and at least as high."""
+    rows = slice(box.height)
+    strip = Strip(
+        box,
+        room.science[rows],
+        room.weight[rows],
+        room.context[:, rows],
+        None if room.variance is None else room.variance[rows],
+    )
+    for array in (strip.science, strip.weight, strip.context, strip.variance):
+        if array is not None:
+            array.fill(0)
+    return strip
+
+
 def go_on(strip: Strip, finished: FinishedLayer) -> None:
     """Put what a finished layer has in an empty strip: its pixels are what was kept between inputs."""
     common = finished.box.intersection(strip.box)

@@ -13,7 +13,7 @@ from mvmdb.files.drafts import finish_product, product_draft
 from mvmdb.files.exposure import ChipPixels
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import StagedProduct
-from mvmdb.mosaic.engine import OnStep, build_layer_image
+from mvmdb.mosaic.engine import OnStep, Store, build_layer_image
 from mvmdb.mosaic.footprints import footprint_statistics
 from mvmdb.pipeline.prepare import engine_inputs, open_inputs, prepare_layer
 from mvmdb.pipeline.roads import finished_layer
@@ -47,7 +47,15 @@ def draw_product(
     chips = open_inputs(plan, n_trusted=len(base.adjustments) if base else 0, n_threads=n_threads)
     headers = [chip.header for chip in chips]
     with product_draft(directory, plan, headers, stamp) as draft:
-        image = compute_layer(plan, chips, base=base, out=draft.arrays, n_threads=n_threads, on_step=on_step)
+        image = compute_layer(
+            plan,
+            chips,
+            base=base,
+            out=draft.arrays,
+            store=draft.pixels.write,
+            n_threads=n_threads,
+            on_step=on_step,
+        )
         image = replace(image, footprints=_footprint_statistics(plan, outlines))
         return finish_product(draft, plan, image, headers, stamp), image
 
@@ -58,6 +66,7 @@ def compute_layer(
     *,
     base: BaseProduct | None = None,
     out: LayerArrays | None = None,
+    store: Store | None = None,
     n_threads: int = 1,
     on_step: OnStep | None = None,
 ) -> LayerImage:
@@ -69,8 +78,8 @@ def compute_layer(
         What to build, and the pixels of each of its inputs.
     base
         The product to go on from, where that gives the same bits.
-    out
-        Where the layer goes; new arrays by default.
+    out, store
+        Where the layer goes, and what puts rows there; new arrays by default.
     n_threads
         Strips that are drawn at a time.
     on_step
@@ -93,6 +102,7 @@ def compute_layer(
             parameters=plan.parameters,
             skycell_n_pixels=full.box.n_pixels,
             out=out,
+            store=store,
             finished=finished,
             engine=plan.engine,
             n_threads=n_threads,

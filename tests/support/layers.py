@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from mvmdb.files.drafts import finish_product, product_draft
 from mvmdb.files.hdrtab import ChipHeader
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.product import StagedProduct
 from mvmdb.pipeline.draw import compute_layer
 from mvmdb.pipeline.prepare import open_inputs
-from mvmdb.records import LayerImage, LayerPlan
+from mvmdb.records import LayerArrays, LayerImage, LayerPlan
 
 
 def layer_of(plan: LayerPlan) -> LayerImage:
@@ -35,9 +37,8 @@ def stage_product(
     """Write a layer that is in memory as a build does, with ERR where it has errors."""
     plan = replace(plan, parameters=replace(plan.parameters, error=image.error is not None))
     with product_draft(directory, plan, headers, stamp) as draft:
-        draft.arrays.science[:] = image.science
-        draft.arrays.weight[:] = image.weight
-        draft.arrays.context[:] = image.context
-        if draft.arrays.error is not None and image.error is not None:
-            draft.arrays.error[:] = image.error
+        error = None if image.error is None else image.error.astype(np.float32)
+        science, weight = image.science.astype(np.float32), image.weight.astype(np.float32)
+        rows = LayerArrays(science, weight, image.context.astype(np.int32), error)
+        draft.pixels.write(0, rows)
         return finish_product(draft, plan, image, headers, stamp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ from functools import wraps
 from typing import Any
 from unittest import mock
 
-from mvmdb.files import drafts
+from mvmdb.files import extension_headers, pixel_file
 from mvmdb.mosaic import compiled_engine, engine
 from mvmdb.pipeline import draw, prepare
 
@@ -24,9 +25,11 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "mapping and kernel": ((compiled_engine, "drizzle_onto"),),
     "blanking": ((engine, "finish"),),
     "statistics": ((engine, "tally_rows"), (engine, "summarise"), (draw, "_footprint_statistics")),
-    "writing": ((engine, "_store"),),
-    "checksums": ((drafts, "ones_complement_sum"),),
-    "headers and syncing": ((draw, "finish_product"),),
+    "checksums": ((pixel_file, "word_sum"),),
+    "writing": ((pixel_file.PixelFile, "write"),),
+    "outline for S_REGION": ((extension_headers, "sky_outline"),),
+    "syncing": ((os, "fsync"),),
+    "headers": ((draw, "finish_product"),),
 }
 """The functions of a step, by the modules that call them, or the classes that they belong to.
 

@@ -162,17 +162,19 @@ def _sides_table(sides: Mapping[str, Figures]) -> str:
 
 def _steps_table(figures: Figures, cases: Mapping[str, str]) -> str:
     """Return processor time by step, one column for each case in which it was measured."""
-    steps = {
-        name: figures[name]["mvmdb_steps"]["ns_per_pixel"] for name in cases if "mvmdb_steps" in figures[name]
-    }
-    names = dict.fromkeys(step for found in steps.values() for step in found)
-    rows = [
-        f"| {step} | {' | '.join(number(found.get(step, 0.0)) for found in steps.values())} |"
-        for step in names
+    measured = {name: figures[name]["mvmdb_steps"] for name in cases if "mvmdb_steps" in figures[name]}
+    if not measured:
+        return ""
+    steps = [side["ns_per_pixel"] for side in measured.values()]
+    names = dict.fromkeys(step for found in steps for step in found)
+    rows = {name: [found.get(name, 0.0) for found in steps] for name in names}
+    rows["all"] = [sum(found.values()) for found in steps]
+    rows["wall beyond that"] = [
+        1e9 * (side["wall_s"] - side["cpu_s"]) / side["n_input_pixels"] for side in measured.values()
     ]
-    rows.append(f"| all | {' | '.join(number(sum(found.values())) for found in steps.values())} |")
-    columns = " | ".join(f"`{name}`" for name in steps)
-    return _table(f"| step | {columns} |", rows, "---" + "|---:" * len(steps)) if steps else ""
+    lines = [f"| {name} | {' | '.join(map(number, cells))} |" for name, cells in rows.items()]
+    columns = " | ".join(f"`{name}`" for name in measured)
+    return _table(f"| ns per input pixel | {columns} |", lines, "---" + "|---:" * len(measured))
 
 
 def _pixels_table(figures: Figures) -> str:

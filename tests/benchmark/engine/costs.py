@@ -70,8 +70,7 @@ class Peak:
         """Take what ``/proc/PID/status`` says now; nothing if the process has ended."""
         fields = _fields_bytes(status)
         self.own_bytes = max(self.own_bytes, fields.get("RssAnon", 0))
-        # not ru_maxrss, which begins with what the parent had
-        self.resident_bytes = max(self.resident_bytes, fields.get("VmHWM", 0))
+        self.resident_bytes = max(self.resident_bytes, fields.get("VmRSS", 0))
 
     def gib(self) -> Cost:
         """Return it as parts of a cost."""

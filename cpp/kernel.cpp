@@ -704,15 +704,6 @@ void merge_row(float* sums, const Strip& strip, long at, long n) {
     clear(sums + kPlanes * k, kPlanes * (n - k));
 }
 
-// Rows lie too far apart for the processor to see the next one coming.
-void prefetch_row(const Strip& strip, long at, long n) {
-    for (long k = 0; k < n; k += 16) {
-        __builtin_prefetch(strip.science + at + k, 1);
-        __builtin_prefetch(strip.weight + at + k, 1);
-        __builtin_prefetch(strip.context + at + k, 1);
-    }
-}
-
 // Add a window to its strip, and clear it.
 template <long kPlanes>
 void merge_window(const Window& window, const Strip& strip) {
@@ -724,7 +715,6 @@ void merge_window(const Window& window, const Strip& strip) {
     for (long y = y0; y < y1; ++y) {
         float* sums = window.sums + stride * y;
         const long at = (y + window.y0 - strip.y0) * strip.stride + window.x0 - strip.x0 + x0;
-        if (y + 1 < y1) prefetch_row(strip, at + strip.stride, x1 - x0);
         clear(sums, kPlanes * x0);
         merge_row<kPlanes>(sums + kPlanes * x0, strip, at, x1 - x0);
         clear(sums + kPlanes * x1, kPlanes * (window.nx - x1));

@@ -14,6 +14,9 @@ from functools import partial
 from itertools import count
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.compiled_engine import add_compiled
 from mvmdb.mosaic.context import byte_times_s, n_context_planes
@@ -21,7 +24,7 @@ from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.merge import Strip, empty_strip, finish, go_on, merge, strip_in
 from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
-from mvmdb.mosaic.statistics import empty_tally, input_statistics, summarise, tally_rows
+from mvmdb.mosaic.statistics import Tally, empty_tally, input_statistics, summarise, tally_rows
 from mvmdb.records import (
     COMPILED_ENGINE,
     ENGINE,
@@ -47,12 +50,60 @@ Store = Callable[[int, LayerArrays], None]
 """Keeps rows of a layer: the first of them, and their arrays, which may be changed."""
 
 
+Add = Callable[[Strip, int, EngineInput, Reach, DrizzleParameters], None]
+"""Adds to a strip what of a chip reaches it."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Chip:
     """One input, and where its pixels fall; reach is None on the far side of the sky."""
 
+    index: int
     item: EngineInput
     reach: Reach | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Counting:
+    """What is counted of a layer, by one thread at a time."""
+
+    tally: Tally
+    times_s: NDArray[np.float64]
+    lock: Lock
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """A layer that is drawn, strip by strip."""
+
+    box: PixelBox
+    chips: Sequence[_Chip]
+    add: Add
+    parameters: DrizzleParameters
+    finished: FinishedLayer | None
+    counting: _Counting
+    store: Store
+    on_chip: Callable[[], None] | None
+
+    def draw(self, strip: Strip) -> None:
+        """Draw what reaches an empty strip, count it, and hand it on."""
+        if self.finished is not None:
+            go_on(strip, self.finished)
+        for chip in self.chips:
+            if chip.reach is not None:
+                self.add(strip, chip.index, chip.item, chip.reach, self.parameters)
+            if self.on_chip is not None:
+                self.on_chip()
+        finish(strip)
+        first_row = strip.box.y0 - self.box.y0
+        with self.counting.lock:
+            tally_rows(self.counting.tally, first_row, strip.weight, strip.context, self.counting.times_s)
+        self.store(first_row, LayerArrays(strip.science, strip.weight, strip.context, strip.variance))
+
+    def n_input_pixels(self, box: PixelBox) -> int:
+        """Return how many pixels are to be looked at for a strip."""
+        parts = (chip.reach.part(box) for chip in self.chips if chip.reach is not None)
+        return sum(part.n_pixels for part in parts if part is not None)
 
 
 def build_layer_image(
@@ -120,42 +171,27 @@ def build_layer_image(
     and weights do not depend on whether it is asked for.
     """
     _require_supported(parameters, finished)
-    add = _ADD[engine]
     arrays = out or LayerArrays.in_memory(
         box.shape, n_context_planes(len(inputs)), with_error=parameters.error
     )
-    n_finished = 0 if finished is None else finished.n_inputs
-    chips = [
-        (index, _Chip(item, find_reach(item.mapping, item.shape)))
-        for index, item in enumerate(inputs)
-        if index >= n_finished
-    ]
-    keep = store or partial(_copy, arrays)
     boxes = _strip_boxes(box, n_strip_rows or _n_strip_rows(box, arrays, n_threads))
-    n_steps = len(boxes) * len(chips)
-    steps = count(1)
-
-    tally = empty_tally(len(arrays.context), box.height)
+    chips = _chips(inputs, 0 if finished is None else finished.n_inputs)
+    n_steps, steps = len(boxes) * len(chips), count(1)
     times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
-    counting = Lock()
-
-    def draw(strip: Strip) -> None:
-        if finished is not None:
-            go_on(strip, finished)
-        for index, chip in chips:
-            if chip.reach is not None:
-                add(strip, index, chip.item, chip.reach, parameters)
-            if on_step is not None:
-                on_step(next(steps), n_steps)
-        finish(strip)
-        first_row = strip.box.y0 - box.y0
-        with counting:
-            tally_rows(tally, first_row, strip.weight, strip.context, times_s)
-        keep(first_row, LayerArrays(strip.science, strip.weight, strip.context, strip.variance))
-
+    tally = empty_tally(len(arrays.context), box.height)
+    drawing = _Drawing(
+        box,
+        chips,
+        _ADD[engine],
+        parameters,
+        finished,
+        _Counting(tally, times_s, Lock()),
+        store or partial(_copy, arrays),
+        None if on_step is None else lambda: on_step(next(steps), n_steps),
+    )
     largest = partial(empty_strip, boxes[0], len(arrays.context), with_variance=parameters.error)
     # those with most to do come first, so that no thread is left with one when the others are done
-    _in_threads(draw, largest, sorted(boxes, key=partial(_n_input_pixels, chips), reverse=True), n_threads)
+    _in_threads(drawing.draw, largest, sorted(boxes, key=drawing.n_input_pixels, reverse=True), n_threads)
     if tally.n_observed == 0:
         raise EmptyLayerError(
             "no good pixel of any input reaches the layer",
@@ -163,9 +199,20 @@ def build_layer_image(
         )
     return LayerImage(
         arrays,
-        statistics=summarise(tally, arrays.weight, arrays.context, times_s, skycell_n_pixels),
+        statistics=summarise(
+            tally, arrays.weight, arrays.context, times_s, skycell_n_pixels, n_threads=n_threads
+        ),
         inputs=input_statistics(tally, len(inputs)),
     )
+
+
+def _chips(inputs: Sequence[EngineInput], n_finished: int) -> list[_Chip]:
+    """Return the inputs that are still to be drizzled."""
+    return [
+        _Chip(index, item, find_reach(item.mapping, item.shape))
+        for index, item in enumerate(inputs)
+        if index >= n_finished
+    ]
 
 
 def _require_supported(parameters: DrizzleParameters, finished: FinishedLayer | None) -> None:
@@ -188,11 +235,6 @@ def _n_strip_rows(box: PixelBox, arrays: LayerArrays, n_threads: int) -> int:
 
 def _strip_boxes(box: PixelBox, n_rows: int) -> list[PixelBox]:
     return [PixelBox(box.x0, y0, box.x1, min(y0 + n_rows, box.y1)) for y0 in range(box.y0, box.y1, n_rows)]
-
-
-def _n_input_pixels(chips: Sequence[tuple[int, _Chip]], box: PixelBox) -> int:
-    parts = (chip.reach.part(box) for _, chip in chips if chip.reach is not None)
-    return sum(part.n_pixels for part in parts if part is not None)
 
 
 def _in_threads(
@@ -228,10 +270,6 @@ def _add_reference(
 ) -> None:
     for frame in reference_frames(item, reach, strip.box, parameters):
         merge(strip, index, frame)
-
-
-Add = Callable[[Strip, int, EngineInput, Reach, DrizzleParameters], None]
-"""Adds to a strip what of a chip reaches it."""
 
 
 _ADD: Mapping[str, Add] = {COMPILED_ENGINE: add_compiled, REFERENCE_ENGINE: _add_reference}

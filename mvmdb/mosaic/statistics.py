@@ -6,7 +6,10 @@ quantities over polygon masks of the chips; these count what really contributed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import fsum
 
 import numpy as np
@@ -132,6 +135,8 @@ def summarise(
     context: NDArray[np.int32],
     times_s: NDArray[np.float64],
     skycell_n_pixels: int,
+    *,
+    n_threads: int = 1,
 ) -> LayerStatistics:
     """Return the statistics of a layer whose rows have all been counted; its arrays are read once more.
 
@@ -147,7 +152,7 @@ def summarise(
         raise EmptyLayerError("no pixel of the layer has positive weight")
     if n_observed > skycell_n_pixels:
         raise GridMismatchError(f"{n_observed} pixels observed on a skycell of {skycell_n_pixels}")
-    median_weight, median_time_s = _medians(tally, weight, context, times_s)
+    median_weight, median_time_s = _medians(tally, weight, context, times_s, n_threads)
     return LayerStatistics(
         n_pixels_observed=n_observed,
         coverage_fraction=n_observed / skycell_n_pixels,
@@ -171,7 +176,11 @@ def _native(weight: Float32s, context: NDArray[np.int32]) -> tuple[Float32s, NDA
 
 
 def _medians(
-    tally: Tally, weight: Float32s, context: NDArray[np.int32], times_s: NDArray[np.float64]
+    tally: Tally,
+    weight: Float32s,
+    context: NDArray[np.int32],
+    times_s: NDArray[np.float64],
+    n_threads: int,
 ) -> tuple[float, float]:
     """Return the medians of weight and exposure time.
 
@@ -183,8 +192,11 @@ def _medians(
         for high in (tally.high_weight, tally.high_time)
     ]
     low = {}
-    for of_weight, of_time in {(w, t) for (w, _), (t, _) in zip(*places, strict=True)}:
-        low[0, of_weight], low[1, of_time] = _low_halves(weight, context, times_s, of_weight, of_time)
+    with ThreadPoolExecutor(n_threads) as pool:
+        for wanted in {(w, t) for (w, _), (t, _) in zip(*places, strict=True)}:
+            count = partial(_low_halves, weight, context, times_s, wanted)
+            counts = np.sum(list(pool.map(count, _shares(weight.shape, n_threads))), axis=0)
+            low[0, wanted[0]], low[1, wanted[1]] = counts
     weights, times = (
         [high << 16 | _rank_in(low[kind, high], within)[0] for high, within in found]
         for kind, found in enumerate(places)
@@ -192,14 +204,24 @@ def _medians(
     return _mean_of_bits(weights), _mean_of_bits(times)
 
 
+def _shares(shape: tuple[int, ...], n_threads: int) -> list[list[slice]]:
+    blocks = list(row_blocks(*shape))
+    return [blocks[first::n_threads] for first in range(n_threads)]
+
+
 def _low_halves(
-    weight: Float32s, context: NDArray[np.int32], times_s: NDArray[np.float64], of_weight: int, of_time: int
-) -> tuple[Counts, Counts]:
-    low_weight, low_time = np.zeros(_HALF, np.int64), np.zeros(_HALF, np.int64)
-    for rows in row_blocks(*weight.shape):
+    weight: Float32s,
+    context: NDArray[np.int32],
+    times_s: NDArray[np.float64],
+    halves: tuple[int, int],
+    blocks: Sequence[slice],
+) -> Counts:
+    """Return the histograms ``(2, 65536)`` of lower halves: of weights and times with these upper halves."""
+    low = np.zeros((2, _HALF), np.int64)
+    for rows in blocks:
         native = _native(weight[rows], context[:, rows])
-        require_compiled().count_low(*native, times_s, of_weight, of_time, low_weight, low_time)
-    return low_weight, low_time
+        require_compiled().count_low(*native, times_s, *halves, *low)
+    return low
 
 
 def _mean_of_bits(bits: list[int]) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from mvmdb.files import extension_headers, pixel_file
-from mvmdb.mosaic import compiled_engine, engine
+from mvmdb.mosaic import compiled_engine, engine, statistics
 from mvmdb.pipeline import draw, prepare
 
 STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
@@ -24,7 +24,12 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "reading": ((compiled_engine, "read_part"),),
     "mapping and kernel": ((compiled_engine, "drizzle_onto"),),
     "blanking": ((engine, "finish"),),
-    "statistics": ((engine, "tally_rows"), (engine, "summarise"), (draw, "_footprint_statistics")),
+    "statistics": (
+        (engine, "tally_rows"),
+        (engine, "summarise"),
+        (statistics, "_low_halves"),
+        (draw, "_footprint_statistics"),
+    ),
     "checksums": ((pixel_file, "word_sum"),),
     "writing": ((pixel_file.PixelFile, "write"),),
     "outline for S_REGION": ((extension_headers, "sky_outline"),),

@@ -34,6 +34,7 @@ _REMEDIES = {
     "cache_dir": "name a directory you can write to",
     "cache_gb": "give a number of gigabytes above 0",
     "workers": "give a whole number of processes, 1 or more",
+    "compress": "say true or false",
     "lease_s": "give a number of seconds above 0",
     "max_build_memory_bytes": "give a number of bytes, like 4GiB",
     "max_build_output_bytes": "give a number of bytes, like 10GB",
@@ -110,6 +111,8 @@ class Settings(BaseSettings):
         How much those copies may need, 10^9 bytes.
     workers
         Number of processes for a build.
+    compress
+        Whether the images of products are compressed, without loss.
     lease_s
         How long a builder may be silent before another takes its place, seconds.
     max_build_memory_bytes
@@ -134,6 +137,7 @@ class Settings(BaseSettings):
     )
     cache_gb: float = Field(default=100.0, gt=0, allow_inf_nan=False)
     workers: int = Field(default_factory=usable_cpus, ge=1)
+    compress: bool = False
     lease_s: float = Field(default=DEFAULT_LEASE_S, gt=0, allow_inf_nan=False)
     max_build_memory_bytes: ByteSize = Field(default_factory=default_build_memory, gt=0)
     max_build_output_bytes: ByteSize | None = Field(default=None, gt=0)

@@ -285,6 +285,10 @@ def layer_build(
         bool,
         typer.Option("--full", help="Drizzle every input, even those that the product holds."),
     ] = False,
+    compress: Annotated[
+        bool | None,
+        typer.Option("--compress/--no-compress", help="Compress images without loss (MVMDB_COMPRESS)."),
+    ] = None,
     no_limits: NoLimits = False,
     dry_run: DryRun = False,
     workers: Workers = None,
@@ -303,6 +307,9 @@ def layer_build(
 
     Several layers are built at once, each by one process, the one with most pixels first. A process that
     dies costs only its layer, which is built again.
+
+    A compressed product has the same pixels, and every command reads it. So one that is current is left as
+    it is, compressed or not, unless --force builds it again.
 
     Examples: `mvmdb layer build p1889x07y19`, `mvmdb layer build --stale`,
     `mvmdb layer build p1889x07y19 p1889x08y19 --all --scheduler tcp://head:8786`
@@ -340,6 +347,7 @@ def layer_build(
                 settings.lease_s,
                 limits=limits,
                 full=full,
+                compress=settings.compress if compress is None else compress,
             )
             for task, choice in wanted
         ]

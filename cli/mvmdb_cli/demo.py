@@ -86,7 +86,13 @@ def _build(settings: Settings, engine: Engine, workers: int, *, quiet: bool) -> 
     lease_s = settings.lease_s
     orders = [
         BuildOrder(
-            url, settings.products_dir, demo_skycell(), task.plan.layer, limits=limits, lease_s=lease_s
+            url,
+            settings.products_dir,
+            demo_skycell(),
+            task.plan.layer,
+            limits=limits,
+            lease_s=lease_s,
+            compress=settings.compress,
         )
         for task in tasks
     ]

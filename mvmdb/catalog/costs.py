@@ -68,8 +68,11 @@ def record_cost(
     engine: str,
     work: BuildWork,
     usage: BuildUsage,
-    output_bytes: int,
+    output_bytes: int | None,
 ) -> None:
-    """Keep what a build had to do and what it took; forecasts use it once the build is published."""
+    """Keep what a build had to do and what it took; forecasts use it once the build is published.
+
+    The size of a compressed file is None: forecasts are those of plain ones.
+    """
     measured = update(build).where(build.c.build_id == build_id)
     connection.execute(measured.values(engine=engine, output_bytes=output_bytes, **vars(work), **vars(usage)))

@@ -22,6 +22,7 @@ from astropy.io import fits
 from mvmdb.errors import EmptyLayerError
 from mvmdb.files.cards import make_header
 from mvmdb.files.checksum import folded, seal
+from mvmdb.files.compressed import compress_product
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, write_hdrtab
 from mvmdb.files.header import BuildStamp, primary_header
@@ -112,6 +113,9 @@ def finish_product(
     image: LayerImage,
     chip_headers: Sequence[ChipHeader],
     stamp: BuildStamp,
+    *,
+    compress: bool = False,
+    n_threads: int = 1,
 ) -> StagedProduct:
     """Write headers, checksums and HDRTAB of a drawn file, and sync it to disk.
 
@@ -121,6 +125,10 @@ def finish_product(
         Whose arrays are those of the image, every row of them written once.
     plan, image, chip_headers, stamp
         What was built, and by which build; equal arguments give equal bytes.
+    compress
+        Put the same pixels into a compressed file of the same name.
+    n_threads
+        Tiles that are compressed at a time.
 
     Raises
     ------
@@ -131,23 +139,27 @@ def finish_product(
     """
     headers = _headers(plan, image, chip_headers, stamp)
     path = draft.temporary_path
-    with (
-        file_errors(path, "cannot be written", "free disk space or choose another directory"),
-        path.open("r+b") as file,
-    ):
-        data_start = _make_room(file, draft.data_start, _front_bytes(headers))
-        sections = _sections(plan, headers, data_start)
-        for section in sections:
-            data_sum = folded(draft.pixels.sums.get(section.header.get("EXTNAME"), 0))
-            _write_header(file, section, data_sum, stamp)
-        file.seek(sections[-1].data_end)
-        file.write(_table_bytes(plan, image, chip_headers, stamp))
-        file.flush()
-        with ThreadPoolExecutor(1) as pool:
-            synced = pool.submit(os.fsync, file.fileno())  # the disk writes while the processor reads
-            file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            synced.result()
+    with file_errors(path, "cannot be written", "free disk space or choose another directory"):
+        with path.open("r+b") as file:
+            data_start = _make_room(file, draft.data_start, _front_bytes(headers))
+            sections = _sections(plan, headers, data_start)
+            for section in sections:
+                data_sum = folded(draft.pixels.sums.get(section.header.get("EXTNAME"), 0))
+                _write_header(file, section, data_sum, stamp)
+            file.seek(sections[-1].data_end)
+            file.write(_table_bytes(plan, image, chip_headers, stamp))
+        if compress:
+            compress_product(path, stamp.date, n_threads=n_threads)
+        return _synced(draft)
+
+
+def _synced(draft: ProductDraft) -> StagedProduct:
+    """Sync a complete file to disk, and take its hash meanwhile."""
+    path = draft.temporary_path
+    with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
+        synced = pool.submit(os.fsync, file.fileno())  # the disk writes while the processor reads
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        synced.result()
         return StagedProduct(path, draft.final_path, sha256, file.tell())
 
 

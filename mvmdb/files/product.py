@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
 from mvmdb.errors import NameFormatError, ProductFileError
 from mvmdb.files.checks import Scalar
 from mvmdb.files.checksum import checksum_problems
+from mvmdb.files.compressed import image_array
 from mvmdb.files.hdrtab import read_hdrtab
 from mvmdb.files.header import BuildStamp
 from mvmdb.files.revisions import sync_directory
@@ -47,6 +50,17 @@ _EXTENSIONS = {
     "HDRTAB": fits.BinTableHDU,
 }
 _OPTIONAL = "ERR"
+_READ_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    IsalError,
+    zlib.error,
+    fits.VerifyError,
+)
+"""What astropy raises on a damaged file, found by flipping bytes."""
 
 
 @dataclass(frozen=True)
@@ -140,20 +154,20 @@ def read_product(path: Path) -> Product:
         The file cannot be read, or lacks an extension of a product.
     """
     with open_product(path) as hdus:
-        context = hdus["CTX"].data.astype(np.int32)
+        context = image_array(hdus["CTX"]).astype(np.int32)
         return Product(
             _product_header(hdus),
-            hdus["SCI"].data.astype(np.float32),
-            hdus["WHT"].data.astype(np.float32),
+            image_array(hdus["SCI"]).astype(np.float32),
+            image_array(hdus["WHT"]).astype(np.float32),
             context.reshape(-1, *context.shape[-2:]),
             read_hdrtab(hdus["HDRTAB"]),
-            hdus["ERR"].data.astype(np.float32) if "ERR" in hdus else None,
+            image_array(hdus["ERR"]).astype(np.float32) if "ERR" in hdus else None,
         )
 
 
 @contextmanager
 def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
-    """Give the SCI array of a product, mapped from the file: pages are read as they are touched.
+    """Give the SCI array of a product, mapped: pages are read as they are touched.
 
     Raises
     ------
@@ -161,12 +175,12 @@ def science_array(path: Path) -> Iterator[NDArray[np.floating]]:
         The file cannot be read, or lacks an extension of a product.
     """
     with open_product(path) as hdus:
-        yield hdus["SCI"].data
+        yield image_array(hdus["SCI"])
 
 
 @contextmanager
 def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
-    """Give SCI, WHT and, if there is one, ERR of a product by name, mapped from the file.
+    """Give SCI, WHT and, if there is one, ERR of a product by name, mapped.
 
     Raises
     ------
@@ -174,12 +188,12 @@ def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
         The file cannot be read, or lacks an extension of a product.
     """
     with open_product(path) as hdus:
-        yield {name: hdus[name].data for name in ("SCI", "WHT", "ERR") if name in hdus}
+        yield {name: image_array(hdus[name]) for name in ("SCI", "WHT", "ERR") if name in hdus}
 
 
 @contextmanager
 def layer_arrays(path: Path) -> Iterator[LayerArrays]:
-    """Give the arrays of a product, mapped from the file, in its byte order.
+    """Give the arrays of a product, mapped, in the byte order of FITS.
 
     Raises
     ------
@@ -187,11 +201,10 @@ def layer_arrays(path: Path) -> Iterator[LayerArrays]:
         The file cannot be read, or lacks an extension of a product.
     """
     with open_product(path) as hdus:
-        context = hdus["CTX"].data
+        context = image_array(hdus["CTX"])
         planes = context.reshape(-1, *context.shape[-2:])
-        yield LayerArrays(
-            hdus["SCI"].data, hdus["WHT"].data, planes, hdus["ERR"].data if "ERR" in hdus else None
-        )
+        error = image_array(hdus["ERR"]) if "ERR" in hdus else None
+        yield LayerArrays(image_array(hdus["SCI"]), image_array(hdus["WHT"]), planes, error)
 
 
 def verify_product(path: Path) -> list[str]:
@@ -200,8 +213,9 @@ def verify_product(path: Path) -> list[str]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             with open_product(path) as hdus:
-                problems = [problem for hdu in hdus for problem in checksum_problems(path, hdu)]
-                problems += [f"{path}: {problem}" for problem in _shape_problems(_product_header(hdus))]
+                problems = [f"{path}: {problem}" for problem in _shape_problems(_product_header(hdus))]
+            with _opened(path, as_stored=True) as hdus:
+                problems += [problem for hdu in hdus for problem in checksum_problems(path, hdu)]
     except ProductFileError as error:
         return [str(error)]
     warned = dict.fromkeys(f"{path}: {warning.message}" for warning in caught)
@@ -229,22 +243,36 @@ def file_errors(path: Path, what: str, hint: str) -> Iterator[None]:
 
 @contextmanager
 def open_product(path: Path) -> Iterator[fits.HDUList]:
-    """Open a file that has the extensions of a product, in their order."""
+    """Open a file that has the extensions of a product, in their order; its images may be compressed."""
+    with _opened(path) as hdus:
+        found = [(hdu.name, _kind(hdu)) for hdu in hdus]
+        plain = [item for item in _EXTENSIONS.items() if item[0] != _OPTIONAL]
+        if found not in (plain, list(_EXTENSIONS.items())):
+            names = ", ".join(f"{name} ({kind.__name__})" for name, kind in found)
+            wanted = ", ".join(_EXTENSIONS).replace(_OPTIONAL, f"{_OPTIONAL} (optional)")
+            raise ProductFileError(str(path), f"holds {names}; a product {wanted}")
+        yield hdus
+
+
+@contextmanager
+def _opened(path: Path, *, as_stored: bool = False) -> Iterator[fits.HDUList]:
+    """Open a FITS file; as it is stored, compressed images are tables."""
     try:
         # Opened here, because astropy leaves a file open that it cannot parse.
-        with path.open("rb") as file, fits.open(file, memmap=True, lazy_load_hdus=False) as hdus:
-            found = [(hdu.name, type(hdu)) for hdu in hdus]
-            plain = [item for item in _EXTENSIONS.items() if item[0] != _OPTIONAL]
-            if found not in (plain, list(_EXTENSIONS.items())):
-                names = ", ".join(f"{name} ({kind.__name__})" for name, kind in found)
-                wanted = ", ".join(_EXTENSIONS).replace(_OPTIONAL, f"{_OPTIONAL} (optional)")
-                raise ProductFileError(str(path), f"holds {names}; a product {wanted}")
+        with (
+            path.open("rb") as file,
+            fits.open(file, memmap=True, lazy_load_hdus=False, disable_image_compression=as_stored) as hdus,
+        ):
             yield hdus
     except ProductFileError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, fits.VerifyError) as error:
-        # What astropy raises on a damaged file, found by flipping bytes.
+    except _READ_ERRORS as error:
         raise ProductFileError(str(path), f"cannot be read: {error}") from error
+
+
+def _kind(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> type:
+    """Return the type of an extension; a compressed image is an image."""
+    return fits.ImageHDU if isinstance(hdu, fits.CompImageHDU) else type(hdu)
 
 
 def _product_header(hdus: fits.HDUList) -> ProductHeader:

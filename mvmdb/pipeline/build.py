@@ -85,6 +85,7 @@ def build_layer(
     selection: str = "all",
     force: bool = False,
     full: bool = False,
+    compress: bool = False,
     limits: BuildLimits | None = None,
     lease_s: float = DEFAULT_LEASE_S,
     n_threads: int = 1,
@@ -108,6 +109,8 @@ def build_layer(
         Build although nothing has changed.
     full
         Drizzle every input, although the build could go on from the product in place.
+    compress
+        Compress the images of the file, without loss; a product that is current stays as it is.
     limits
         What the build may be expected to take; None: anything, even more than the disk has free.
     lease_s
@@ -153,7 +156,12 @@ def build_layer(
         with transaction(engine) as connection:
             require_known(connection, products_dir / str(skycell) / str(task.plan.product_name))
         site = _Site(
-            engine, lease, _directory(products_dir, task.plan), n_threads, _watched(heartbeat, on_step)
+            engine,
+            lease,
+            _directory(products_dir, task.plan),
+            n_threads,
+            _watched(heartbeat, on_step),
+            compress=compress,
         )
         base = None if full else task.road.base
         return _result(task, "published", _build(site, task.plan, outlines, planned.work, base).path)
@@ -207,6 +215,7 @@ class _Site:
     directory: Path
     n_threads: int
     on_step: OnStep
+    compress: bool
 
 
 def _watched(heartbeat: Heartbeat, on_step: OnStep | None) -> OnStep:
@@ -235,6 +244,7 @@ def _build(
             stamp,
             outlines,
             base=base,
+            compress=site.compress,
             n_threads=site.n_threads,
             on_step=site.on_step,
         )
@@ -249,7 +259,8 @@ def _build(
                 engine=plan.engine,
                 work=work,
                 usage=used(),
-                output_bytes=file.size_bytes,
+                # the size of plain products is forecast: that much is drawn, whatever remains of it
+                output_bytes=None if site.compress else file.size_bytes,
             )
     former = _put_in_place(site, staged)
     # From the rename on nothing is undone: if this process dies, the next one finishes the step it was at.
@@ -327,6 +338,7 @@ class BuildOrder:
     n_threads: int = 1
     limits: BuildLimits | None = None
     full: bool = False
+    compress: bool = False
 
 
 def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
@@ -343,6 +355,7 @@ def carry_out(order: BuildOrder, on_step: OnStep | None = None) -> BuildResult:
             force=order.force,
             limits=order.limits,
             full=order.full,
+            compress=order.compress,
             lease_s=order.lease_s,
             n_threads=order.n_threads,
             on_step=on_step,

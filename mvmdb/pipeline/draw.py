@@ -28,12 +28,14 @@ def draw_product(
     outlines: Sequence[ChipOutline],
     *,
     base: BaseProduct | None = None,
+    compress: bool = False,
     n_threads: int = 1,
     on_step: OnStep | None = None,
 ) -> tuple[StagedProduct, LayerImage]:
     """Write the file of a layer under a temporary name; no database.
 
-    With a product to go on from, only what is new is drizzled, if that gives the same bits.
+    With a product to go on from, only what is new is drizzled, if that gives the same bits. Compressed, the
+    file has the same pixels.
 
     Raises
     ------
@@ -57,7 +59,8 @@ def draw_product(
             on_step=on_step,
         )
         image = replace(image, footprints=_footprint_statistics(plan, outlines))
-        return finish_product(draft, plan, image, headers, stamp), image
+        staged = finish_product(draft, plan, image, headers, stamp, compress=compress, n_threads=n_threads)
+        return staged, image
 
 
 def compute_layer(

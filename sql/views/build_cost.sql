@@ -35,4 +35,4 @@ comment on column mvm.build_cost.n_threads is 'Threads that drew at a time';
 comment on column mvm.build_cost.wall_s is 'Time from reading to the written file, seconds';
 comment on column mvm.build_cost.cpu_s is 'Processor time in the same interval, of all threads, seconds';
 comment on column mvm.build_cost.peak_memory_bytes is 'Largest own (anonymous) memory of the process, bytes; null where the system tells none';
-comment on column mvm.build_cost.output_bytes is 'Size of the file, bytes';
+comment on column mvm.build_cost.output_bytes is 'Size of the file, bytes; null where it is compressed';

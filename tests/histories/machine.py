@@ -244,12 +244,14 @@ class History(RuleBasedStateMachine):
         else:
             assert not inner
 
-    @rule(key=keys, phase=st.sampled_from(PHASES))
-    def kill(self, key: Key, phase: str) -> None:
-        """A builder dies; its lease stays until it runs out."""
+    @rule(key=keys, phase=st.sampled_from(PHASES), name=names, values=contents)
+    def kill(self, key: Key, phase: str, name: str, values: dict[str, Any]) -> None:
+        """A builder dies; its lease stays until it runs out. It had something to build."""
         if key in self.model.unfinished:
             self._expect_recovery()
             recover(self.world.engine)
+        if self.model.outcome(key, "in_place") == "current":
+            self._ingest(name, values | {"filter": key[0], "suspect": False})
         states = self._file_states(key)
         expected = {self.model.outcome(key, state) for state in states}
         if len(expected) > 1 or expected & {"unknown", "refused"}:

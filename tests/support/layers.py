@@ -33,6 +33,9 @@ def stage_product(
     image: LayerImage,
     headers: Sequence[ChipHeader],
     stamp: BuildStamp,
+    *,
+    compress: bool = False,
+    n_threads: int = 1,
 ) -> StagedProduct:
     """Write a layer that is in memory as a build does, with ERR where it has errors."""
     plan = replace(plan, parameters=replace(plan.parameters, error=image.error is not None))
@@ -41,4 +44,4 @@ def stage_product(
         science, weight = image.science.astype(np.float32), image.weight.astype(np.float32)
         rows = LayerArrays(science, weight, image.context.astype(np.int32), error)
         draft.pixels.write(0, rows)
-        return finish_product(draft, plan, image, headers, stamp)
+        return finish_product(draft, plan, image, headers, stamp, compress=compress, n_threads=n_threads)

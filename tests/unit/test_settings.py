@@ -123,6 +123,7 @@ def test_settings_do_not_change() -> None:
     [
         ("MVMDB_WORKERS", "many", "'many'"),
         ("MVMDB_WORKERS", "0", "greater than or equal to 1"),
+        ("MVMDB_COMPRESS", "perhaps", "'perhaps'.*boolean"),
         ("MVMDB_LEASE_S", "0", "greater than 0"),
         ("MVMDB_LEASE_S", "inf", "finite"),
         ("MVMDB_DATABASE_URL", "mysql://host/database", "postgresql://"),

@@ -21,8 +21,9 @@ from tests.support.product_makers import BUILD_ID, make_chip_headers, make_image
 BOX = PixelBox(30, 20, 37, 23)
 
 
-def write(directory: Path, plan: LayerPlan, image: LayerImage) -> Path:
-    staged = stage_product(directory, plan, image, make_chip_headers(plan), make_stamp())
+def write(directory: Path, plan: LayerPlan, image: LayerImage, *, compress: bool = False) -> Path:
+    headers = make_chip_headers(plan)
+    staged = stage_product(directory, plan, image, headers, make_stamp(), compress=compress)
     return Path(publish(staged).path)
 
 
@@ -30,12 +31,13 @@ def read(path: Path, box: PixelBox = BOX) -> ProductPixels:
     return read_pixels(path, box, build_id=BUILD_ID, size_bytes=path.stat().st_size)
 
 
+@pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("n_inputs", [4, 32, 33, 40])
-def test_pixels_are_those_that_were_written(tmp_path: Path, n_inputs: int) -> None:
+def test_pixels_are_those_that_were_written(tmp_path: Path, n_inputs: int, compress: bool) -> None:
     plan = make_plan(n_inputs)
     image = make_image(plan)
     assert n_inputs < 32 or (image.context[0] < 0).any(), "bit 31 is the sign"
-    path = write(tmp_path, plan, image)
+    path = write(tmp_path, plan, image, compress=compress)
     rows, columns = slice(20, 23), slice(30, 37)
     found = read(path)
     assert found.science.tobytes() == image.science[rows, columns].tobytes()

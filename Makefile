@@ -5,7 +5,7 @@ help:
 	@echo "make test    set up, then run every test"
 	@echo "make check   style, types, direction of imports, generated files, unit and database tests"
 	@echo "make bench   a million synthetic exposures: how fast and how exact; make bench N=50000 for fewer"
-	@echo "make bench-engine   layers by mvmdb beside AstroDrizzle: seconds and memory (needs 20 GB of disk)"
+	@echo "make bench-engine   layers by mvmdb beside AstroDrizzle and others: seconds, memory (20 GB of disk)"
 	@echo "make docs    write the generated pages and table files again"
 	@echo "make peer    compare layers with AstroDrizzle, in an environment of its own (optional, minutes)"
 	@echo "make setup   only the set-up: .venv, PostgreSQL with PostGIS"

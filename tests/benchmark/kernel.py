@@ -102,6 +102,11 @@ def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:
     )
 
 
+def map_chip(case: Case, instructions: str = "") -> None:
+    """Compute where every pixel of the chip falls, and no more."""
+    map_pixels(case.mapping, PixelBox(0, 0, *case.rate.shape[::-1]), instructions=instructions)
+
+
 def measure(actions: list[Callable[[], None]], n_pixels: int, n_rounds: int) -> list[float]:
     """Return the least processor time of every action, nanoseconds per pixel; they take turns."""
     times: list[list[float]] = [[] for _ in actions]
@@ -121,8 +126,7 @@ def main() -> None:
     options = parser.parse_args()
     case, sets = make_case(options.roll), instruction_sets()
     n_pixels = case.rate.size
-    part = PixelBox(0, 0, SHAPE[1], SHAPE[0])
-    mapped = [lambda name=name: map_pixels(case.mapping, part, instructions=name) for name in sets]
+    mapped = [lambda name=name: map_chip(case, name) for name in sets]
     rows = [("mapping", "", measure(mapped, n_pixels, options.rounds), None)]
     for kernel, pixfrac in CASES:
         ours = [lambda k=kernel, p=pixfrac, n=name: drizzle_compiled(case, k, p, n) for name in sets]

@@ -6,7 +6,6 @@ Usage: python -P run_astrodrizzle.py job.json   (in the directory of the input c
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -28,7 +27,7 @@ def run(job: dict[str, Any]) -> None:
         runfile=LOG,
         updatewcs=False,
         build=True,
-        context=True,
+        context=job["context"],
         preserve=False,
         clean=True,
         in_memory=False,
@@ -77,7 +76,6 @@ def main(path: Path) -> None:
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
     run(job)
     cost = {"wall_s": time.perf_counter() - start_s, "cpu_s": time.process_time() - start_cpu_s}
-    cost["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     path.with_name("cost.json").write_text(json.dumps(cost))
     if FELL_BACK in Path(LOG).read_text():
         raise SystemExit("AstroDrizzle could not match the sky and used another method")

@@ -95,6 +95,13 @@ class Peer:
     python: Path
     stepsize: int = 1
     """Distance of the nodes of its mapping, input pixels; 1 is exact at every pixel."""
+    context: bool = True
+    """Whether it makes a context image; :meth:`build` needs one."""
+
+    @property
+    def command(self) -> list[str]:
+        """What :meth:`run` runs, in the prepared directory."""
+        return [str(self.python), "-P", str(_SCRIPT), "job.json"]
 
     def build(self, plan: LayerPlan, directory: Path, *, sky_match: bool) -> tuple[Mosaic, Levels]:
         """Return a layer by AstroDrizzle and the sky it subtracted.
@@ -134,6 +141,7 @@ class Peer:
             "sky_bits": SKY_BITS[plan.layer.detector],
             "sky_match": sky_match,
             "stepsize": self.stepsize,
+            "context": self.context,
         }
         (directory / "job.json").write_text(json.dumps(job))
 
@@ -145,16 +153,17 @@ class Peer:
         RuntimeError
             AstroDrizzle failed; the message holds the end of what it said.
         """
-        command = [str(self.python), "-P", str(_SCRIPT), "job.json"]
         with (directory / "output.txt").open("wb") as said:
-            done = subprocess.run(command, cwd=directory, stdout=said, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(
+                self.command, cwd=directory, stdout=said, stderr=subprocess.STDOUT, check=False
+            )
         if done.returncode:
             tail = (directory / "output.txt").read_text(errors="replace")[-3000:]
             raise RuntimeError(f"AstroDrizzle failed in {directory}:\n{tail}")
 
 
-def write_reference(path: Path, grid: TanGrid) -> None:
-    """Write an image that is nothing but the WCS of a grid."""
+def grid_header(grid: TanGrid) -> fits.Header:
+    """Return the WCS of a grid."""
     header = fits.Header()
     header["CTYPE1"], header["CTYPE2"] = "RA---TAN", "DEC--TAN"
     header["CRVAL1"], header["CRVAL2"] = grid.crval_ra_deg, grid.crval_dec_deg
@@ -162,7 +171,12 @@ def write_reference(path: Path, grid: TanGrid) -> None:
     header["CD1_1"], header["CD1_2"] = -grid.cd_deg, 0.0
     header["CD2_1"], header["CD2_2"] = 0.0, grid.cd_deg
     header["RADESYS"] = "ICRS"
-    image = fits.ImageHDU(np.zeros(grid.shape, np.float32), header, name="SCI")
+    return header
+
+
+def write_reference(path: Path, grid: TanGrid) -> None:
+    """Write an image that is nothing but the WCS of a grid."""
+    image = fits.ImageHDU(np.zeros(grid.shape, np.float32), grid_header(grid), name="SCI")
     fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
 
 

@@ -1,4 +1,4 @@
-"""Layers by mvmdb beside AstroDrizzle and plain ``drizzle``: ``make bench-engine`` writes engine.json."""
+"""Layers by mvmdb beside AstroDrizzle and others: ``make bench-engine`` writes engine.json."""
 
 from __future__ import annotations
 
@@ -6,39 +6,70 @@ import argparse
 import json
 import logging
 import os
-import shutil
-import subprocess
+import platform
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmark.engine.cases import CASES
+from tests.benchmark.engine.cases import CASES, TITLES, EngineCase, n_input_pixels
+from tests.benchmark.engine.costs import Cost
+from tests.benchmark.engine.figures import TARGETS, put_between, ratios, summary, tables
 from tests.benchmark.engine.picture import draw
-from tests.benchmark.kernel import drizzle_compiled, drizzle_package, make_case, measure
-from tests.peer.environment import peer_python
-from tests.peer.sides import Peer
+from tests.benchmark.engine.sides import find_peer_python, reproject_costs, sides_of
+from tests.benchmark.kernel import drizzle_compiled, drizzle_package, make_case, map_chip, measure
 
 logger = logging.getLogger("benchmark")
-Cost = dict[str, float]
-_STEP_PIX = 10
-"""Distance of the nodes of AstroDrizzle's mapping that its own pipeline uses."""
+PAGE = Path("docs/benchmarks-engine.md")
+PICTURE = Path("docs/images/benchmark-engine.png")
+MARKS = ("<!-- figures -->", "<!-- end of figures -->")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the benchmark, print its figures and write them."""
+    """Run the benchmark, print its figures and write them; or show those of a former run."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    figures: dict[str, Any] = {"machine": {"cores": os.cpu_count(), "load_average": os.getloadavg()[0]}}
-    for part in _run(options):
+    if options.table is not None:
+        sys.stdout.write(tables(json.loads(options.table.read_text()), TITLES))
+    elif options.publish is not None:
+        publish(json.loads(options.publish.read_text()))
+    else:
+        figures = run(options)
+        if options.cases:
+            draw(figures, options.output.with_suffix(".png"))
+        sys.stdout.write(tables(figures, TITLES))
+
+
+def publish(figures: dict[str, Any]) -> None:
+    """Put figures into the page of the documentation, and its picture beside it."""
+    PAGE.write_text(put_between(PAGE.read_text(), *MARKS, tables(figures, TITLES)))
+    draw(figures, PICTURE)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure everything; what has been measured survives an interruption."""
+    machine = {
+        "cores": os.cpu_count(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": _processor(),
+        "load_average": os.getloadavg()[0],
+    }
+    figures: dict[str, Any] = {"machine": machine} | dict.fromkeys(TARGETS)
+    for part in _parts(options):
         figures |= part
+        machine["load_average_after"] = os.getloadavg()[0]
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n")
-    figures["machine"]["load_average_after"] = os.getloadavg()[0]
-    options.output.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n")
-    draw(figures, options.output.with_suffix(".png"))
-    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def _processor() -> str:
+    """Return what this processor is called."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,74 +77,60 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--directory", type=Path, default=Path("build/bench/engine"), help="20 GB of room")
     parser.add_argument("--output", type=Path, default=Path("build/bench/engine.json"))
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument(
+        "--rounds", type=int, help="how often sides take turns (default: subarray 3, others 1)"
+    )
+    parser.add_argument("--table", type=Path, metavar="JSON", help="only print the tables of a former run")
+    parser.add_argument("--publish", type=Path, metavar="JSON", help="only put a former run into the docs")
     return parser
 
 
-def _run(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield the figures of one case after the other; sides take turns."""
-    peer = Peer(peer_python(Path("build/peer/venv").absolute()), stepsize=_STEP_PIX)
-    yield {"kernel": _kernel(), "kernel_ns_per_pixel": _kernel()["ours"]}
-    for name in options.cases:
-        exposures = options.directory / ("ir" if name.startswith("ir") else "acs")
-        CASES[name].make_exposures(exposures)
-        logger.info("%s: mvmdb", name)
-        sides = {
-            "mvmdb": _ours("build", name, exposures, options.directory),
-            "mvmdb_1_thread": _ours("build", name, exposures, options.directory, n_threads=1),
-        }
-        if name == "subarray":
-            sides |= {"mvmdb_append": _ours("append", name, exposures, options.directory)}
-            sides |= {"plain_drizzle": _ours("plain", name, exposures, options.directory)}
-        logger.info("%s: AstroDrizzle", name)
-        sides |= {"astrodrizzle": _theirs(peer, name, exposures, options.directory)}
-        yield {name: sides} | _ratios(name, sides)
+def _parts(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the figures of one part after the other."""
+    python = find_peer_python()
+    kernel = _kernel()
+    yield {"kernel": kernel, "kernel_ns_per_pixel": kernel["mvmdb, mapping and kernel"]}
+    for case in (CASES[name] for name in options.cases):
+        exposures = options.directory / ("ir" if case.name.startswith("ir") else "acs")
+        n_pixels = n_input_pixels(case.plan_of(exposures))
+        n_rounds = options.rounds or case.n_rounds
+        sides: dict[str, Any] = {}
+        for name, costs in _rounds(case, exposures, options.directory, python, n_rounds):
+            sides[name] = summary(costs, n_pixels)
+            yield {case.name: sides}
+        yield ratios(case.name, sides)
+        if case.has_all_sides and python is not None:
+            logger.info("reproject, one chip")
+            yield {"reproject": reproject_costs(python, case, exposures, options.directory / "reproject")}
+
+
+def _rounds(
+    case: EngineCase, exposures: Path, directory: Path, python: Path | None, n_rounds: int
+) -> Iterator[tuple[str, list[Cost]]]:
+    """Yield a side and what it took in each round so far, whenever it is done; sides take turns."""
+    sides = list(sides_of(case, exposures, directory, python))
+    costs: dict[str, list[Cost]] = defaultdict(list)
+    for round_ in range(n_rounds):
+        for side in sides:
+            if side.n_rounds is None or round_ < side.n_rounds:
+                cost = side.run()
+                costs[side.name].append(cost)
+                seconds = (cost["wall_s"], cost["cpu_s"])
+                words = "%s, round %d, %s: %.1f s wall, %.1f s CPU"
+                logger.info(words, case.name, round_ + 1, side.name, *seconds)
+                yield side.name, costs[side.name]
 
 
 def _kernel() -> dict[str, float]:
-    """Return the least processor time of some rounds, ns per input pixel: our kernel and ``drizzle``."""
+    """Return the least processor time of some rounds on one chip, ns per input pixel."""
     case = make_case(20.0)
-    actions = [
-        lambda: drizzle_compiled(case, "square", 1.0),
-        lambda: drizzle_package(case, "square", 1.0),
-    ]
-    ours, package = measure(actions, case.rate.size, 5)
-    return {"ours": round(ours, 1), "drizzle": round(package, 1)}
-
-
-def _ours(job: str, name: str, exposures: Path, directory: Path, *, n_threads: int | None = None) -> Cost:
-    work = directory / "ours"
-    shutil.rmtree(work, ignore_errors=True)
-    threads = [] if n_threads is None else ["--threads", str(n_threads)]
-    command = [sys.executable, "-m", "tests.benchmark.engine.jobs", job, name, str(exposures), str(work)]
-    answer = subprocess.run([*command, *threads], check=True, capture_output=True, text=True).stdout
-    shutil.rmtree(work, ignore_errors=True)
-    return dict(json.loads(answer.splitlines()[-1]))
-
-
-def _theirs(peer: Peer, name: str, exposures: Path, directory: Path) -> Cost:
-    """Return what AstroDrizzle took, imports not counted."""
-    case, work = CASES[name], directory / "theirs"
-    peer.prepare(case.plan(case.make_exposures(exposures)), work, sky_match=False)
-    start_s = time.perf_counter()
-    peer.run(work)
-    whole_s = time.perf_counter() - start_s
-    cost: Cost = json.loads((work / "cost.json").read_text())
-    shutil.rmtree(work, ignore_errors=True)
-    return cost | {"whole_process_s": round(whole_s, 1)}
-
-
-def _ratios(name: str, sides: Mapping[str, Cost]) -> dict[str, float]:
-    """Return AstroDrizzle's cost over ours, and what an appended exposure costs of the whole."""
-    ours, single, theirs = sides["mvmdb"], sides["mvmdb_1_thread"], sides["astrodrizzle"]
-    ratios = {
-        f"{name}_wall_ratio": theirs["wall_s"] / ours["wall_s"],
-        f"{name}_cpu_ratio": theirs["cpu_s"] / single["cpu_s"],
-        f"{name}_peak_gib": ours["peak_gib"],
+    actions = {
+        "mvmdb, mapping and kernel": lambda: drizzle_compiled(case, "square", 1.0),
+        "mvmdb, mapping alone": lambda: map_chip(case),
+        "`drizzle`, kernel alone": lambda: drizzle_package(case, "square", 1.0),
     }
-    if "mvmdb_append" in sides:
-        ratios["append_fraction"] = sides["mvmdb_append"]["wall_s"] / ours["wall_s"]
-        ratios["append_cpu_fraction"] = sides["mvmdb_append"]["cpu_s"] / ours["cpu_s"]
-    return {key: round(value, 3) for key, value in ratios.items()}
+    times_ns = measure(list(actions.values()), case.rate.size, 5)
+    return {name: round(time_ns, 1) for name, time_ns in zip(actions, times_ns, strict=True)}
 
 
 if __name__ == "__main__":

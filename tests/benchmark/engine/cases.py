@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 
 from mvmdb.names import LayerName, SkycellName
 from mvmdb.records import LayerPlan
@@ -20,6 +20,8 @@ SKYCELL = SkycellName(1889, 7, 19)
 SUBARRAY = PixelBox(2132, 10281, 12972, 21953)
 """That of multivisit_products.rst: 10840 x 11672 pixels."""
 WHOLE = PixelBox(0, 0, 21954, 21954)
+N_THREADS = 2
+"""Of ours and of SWarp, where it is not one."""
 _VISITS_ARCSEC = ((-90.0, -100.0), (95.0, -95.0), (-95.0, 105.0), (90.0, 100.0))
 _DITHER_ARCSEC = 2.5
 
@@ -35,6 +37,10 @@ class EngineCase:
     filter: str
     n_visits: int
     n_dithers: int
+    n_rounds: int = 1
+    """How often the sides take turns, unless it is said otherwise."""
+    has_all_sides: bool = False
+    """Whether those take part that are measured on one case only."""
 
     def make_exposures(self, directory: Path) -> list[Path]:
         """Return the exposures, simulated with SIP, NPOL and D2IM where they are not there yet."""
@@ -53,9 +59,9 @@ class EngineCase:
             simulate_programme(programme, scene, directory)
         return paths
 
-    def plan(self, files: Sequence[Path]) -> LayerPlan:
-        """Return the plan of the layer: rates and weights alone, as the peers make them."""
-        return make_plan(SKYCELL, self.layer, self.extent, files)
+    def plan_of(self, directory: Path) -> LayerPlan:
+        """Return the plan of the layer of the exposures in a directory, made where they are not there yet."""
+        return make_plan(SKYCELL, self.layer, self.extent, self.make_exposures(directory))
 
     def _programme(self) -> list[PlannedExposure]:
         ra_deg, dec_deg = _centre_deg()
@@ -82,6 +88,12 @@ class EngineCase:
         return planned
 
 
+def n_input_pixels(plan: LayerPlan) -> int:
+    """Return the number of input pixels of a plan; all chips of a case are of one size."""
+    with fits.open(plan.inputs[0].file_path) as hdus:
+        return int(np.prod(hdus[plan.inputs[0].hdu_index].shape)) * len(plan.inputs)
+
+
 def _centre_deg() -> tuple[float, float]:
     """Return the middle of the document's subarray."""
     grid = skycell_grid(SKYCELL)
@@ -90,11 +102,26 @@ def _centre_deg() -> tuple[float, float]:
 
 
 SUBARRAY_CASE = EngineCase(
-    "subarray", LayerName.parse("acs_wfc_f775w"), SUBARRAY, "acs/wfc", "F775W", n_visits=4, n_dithers=4
+    name="subarray",
+    layer=LayerName.parse("acs_wfc_f775w"),
+    extent=SUBARRAY,
+    detector="acs/wfc",
+    filter="F775W",
+    n_visits=4,
+    n_dithers=4,
+    n_rounds=3,
+    has_all_sides=True,
 )
-WHOLE_CASE = replace(SUBARRAY_CASE, name="full", extent=WHOLE)
+WHOLE_CASE = replace(SUBARRAY_CASE, name="full", extent=WHOLE, n_rounds=1, has_all_sides=False)
 IR_FINE_CASE = EngineCase(
     "ir", LayerName.parse("wfc3_ir_f160w"), SUBARRAY, "wfc3/ir", "F160W", n_visits=4, n_dithers=16
 )
 IR_COARSE_CASE = replace(IR_FINE_CASE, name="ir_coarse", layer=LayerName.parse("wfc3_ir_f160w_coarse"))
 CASES = {case.name: case for case in (SUBARRAY_CASE, WHOLE_CASE, IR_FINE_CASE, IR_COARSE_CASE)}
+
+TITLES = {
+    "subarray": "16 ACS/WFC exposures, 10840 x 11672 pixels",
+    "full": "the same, whole skycell, 21954 x 21954 pixels",
+    "ir": "64 WFC3/IR exposures, fine, 10840 x 11672 pixels",
+    "ir_coarse": "64 WFC3/IR exposures, coarse",
+}

@@ -9,12 +9,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,13 +27,17 @@ from mvmdb.files.product import publish
 from mvmdb.pipeline.draw import draw_product
 from mvmdb.records import BaseProduct, ChipOutline, LayerPlan, PublishedFile
 from mvmdb.sky.grid import skycell_grid
-from tests.benchmark.engine.cases import CASES
+from tests.benchmark.engine.cases import CASES, N_THREADS, n_input_pixels
+from tests.benchmark.engine.costs import measured
+from tests.benchmark.engine.steps import timed_steps
+from tests.peer.sides import grid_header
 from tests.support.outlines import square
 
 STAMP = BuildStamp(
     "11111111-2222-4333-8444-555555555555", 1, "2026-11-22T18:30:05", {"mvmdb": "0.1.0", "drizzle": "3.0.0"}
 )
-_SAMPLE_S = 0.01
+N_PLAIN_CHIPS = 2
+"""Chips that plain ``drizzle`` gets; it takes seconds for each."""
 
 
 def build(
@@ -55,11 +55,8 @@ def build(
 
 def plain_drizzle(plan: LayerPlan, n_chips: int) -> None:
     """Drizzle the first chips as the documentation of ``drizzle`` shows: calc_pixmap and add_image."""
-    header = fits.Header()
     grid = plan.grid
-    header.update(CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=grid.crval_ra_deg, CRVAL2=grid.crval_dec_deg)
-    header.update(CRPIX1=grid.crpix_x, CRPIX2=grid.crpix_y, CD1_1=-grid.cd_deg, CD2_2=grid.cd_deg, CD1_2=0.0)
-    output = WCS(header)
+    output = WCS(grid_header(grid))
     output.pixel_shape = grid.shape[::-1]
     driz = Drizzle("square", out_shape=grid.shape, max_ctx_id=n_chips)
     for item in plan.inputs[:n_chips]:
@@ -72,49 +69,16 @@ def plain_drizzle(plan: LayerPlan, n_chips: int) -> None:
             driz.add_image(rate, item.exptime_s, pixmap, weight_map=weight)
 
 
-@contextmanager
-def measured() -> Iterator[dict[str, float]]:
-    """Give what the block cost: seconds, processor seconds, and the most memory of its own, GiB."""
-    cost: dict[str, float] = {}
-    stop = threading.Event()
-    peak = [_own_bytes()]
-
-    def watch() -> None:
-        while not stop.wait(_SAMPLE_S):
-            peak.append(max(peak.pop(), _own_bytes()))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start_s, start_cpu_s = time.perf_counter(), time.process_time()
-    try:
-        yield cost
-    finally:
-        cost["wall_s"] = round(time.perf_counter() - start_s, 3)
-        cost["cpu_s"] = round(time.process_time() - start_cpu_s, 3)
-        stop.set()
-        watcher.join()
-        cost["peak_gib"] = round(peak[0] / 2**30, 3)
-
-
-def _own_bytes() -> int:
-    """Return the anonymous memory of this process: what it holds beside pages of files."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
 def main() -> None:
     """Run one job and print its cost as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("job", choices=["build", "append", "plain"])
+    parser.add_argument("job", choices=list(_JOBS))
     parser.add_argument("case", choices=list(CASES))
     parser.add_argument("exposures", type=Path)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=N_THREADS)
     options = parser.parse_args()
-    case = CASES[options.case]
-    plan = case.plan(case.make_exposures(options.exposures))
+    plan = CASES[options.case].plan_of(options.exposures)
     print(json.dumps(_JOBS[options.job](plan, options)))
 
 
@@ -122,7 +86,16 @@ def _build(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
     outlines = list(_outlines(plan))
     with measured() as cost:
         path = build(plan, outlines, options.directory, options.threads)
-    return cost | {"output_bytes": path.stat().st_size, "n_input_pixels": _n_pixels(plan)}
+    return cost | {"output_bytes": path.stat().st_size}
+
+
+def _steps(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
+    """Build with a clock around every step; processor seconds by step, of all threads."""
+    outlines = list(_outlines(plan))
+    with timed_steps() as seconds, measured() as cost:
+        build(plan, outlines, options.directory, options.threads)
+    rest_s = cost["cpu_s"] - seconds.total()
+    return cost | {"steps_cpu_s": dict(seconds) | {"everything else": rest_s}}
 
 
 def _outlines(plan: LayerPlan) -> Iterator[ChipOutline]:
@@ -150,7 +123,7 @@ def _append(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
     outlines = list(_outlines(plan))
     with measured() as cost:
         path = build(plan, outlines, options.directory, options.threads, base=base)
-    return cost | {"output_bytes": path.stat().st_size, "n_input_pixels": _n_pixels(plan)}
+    return cost | {"output_bytes": path.stat().st_size}
 
 
 def _sha256(path: Path) -> str:
@@ -159,19 +132,12 @@ def _sha256(path: Path) -> str:
 
 
 def _plain(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
-    n_chips = 2
     with measured() as cost:
-        plain_drizzle(plan, n_chips)
-    return cost | {"n_input_pixels": _n_pixels(plan) * n_chips / len(plan.inputs)}
+        plain_drizzle(plan, N_PLAIN_CHIPS)
+    return cost | {"n_input_pixels": n_input_pixels(plan) * N_PLAIN_CHIPS // len(plan.inputs)}
 
 
-def _n_pixels(plan: LayerPlan) -> int:
-    """Return the number of input pixels; all chips of a case are of one size."""
-    with fits.open(plan.inputs[0].file_path) as hdus:
-        return int(np.prod(hdus[plan.inputs[0].hdu_index].shape)) * len(plan.inputs)
-
-
-_JOBS = {"build": _build, "append": _append, "plain": _plain}
+_JOBS = {"build": _build, "append": _append, "plain": _plain, "steps": _steps}
 
 if __name__ == "__main__":
     sys.exit(main())

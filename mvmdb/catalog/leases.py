@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Function, Text, and_, cast, func, select
+from sqlalchemy import Connection, Engine, Function, Text, and_, cast, func, select, text
 
 from mvmdb.catalog.engine import catalog_errors, transaction
 from mvmdb.catalog.models import build, lease
@@ -149,3 +149,9 @@ def release_build(connection: Connection, build_id: str) -> ReleasedLease:
         )
     connection.execute(select(func.mvm.release_lease(row.token)))
     return ReleasedLease(build_id.lower(), row.skycell, row.layer, row.selection, row.host, row.process_id)
+
+
+def list_expired(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return skycell, layer and selection of the leases that have run out and that nobody has given back."""
+    query = text("select skycell, layer, selection from mvm.lease where expires_at <= clock_timestamp()")
+    return [(row.skycell, row.layer, row.selection) for row in connection.execute(query)]

@@ -143,7 +143,6 @@ def build_layer(
         lease, heartbeat = held
         settle(engine, lease)
         remove_strays(directory, lease)
-        remove_replaced(engine, lease)
         with transaction(engine) as connection:
             task = plan_layer(connection, skycell, layer, choice, selection)
             outlines = list_outlines(connection, skycell, layer, selection) if task.plan.inputs else []

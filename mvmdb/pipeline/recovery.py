@@ -6,23 +6,23 @@ from sqlalchemy import Engine
 
 from mvmdb.catalog import builds
 from mvmdb.catalog.engine import transaction
-from mvmdb.catalog.leases import Lease, fenced
+from mvmdb.catalog.leases import Lease, fenced, list_expired
 from mvmdb.names import ProductName
 from mvmdb.pipeline.lease import leased
 from mvmdb.pipeline.product_files import file_state
-from mvmdb.pipeline.revisions import current_revision, put_former_back, record_former
+from mvmdb.pipeline.revisions import current_revision, put_former_back, record_former, remove_replaced
 from mvmdb.pipeline.storage import product_store
 from mvmdb.settings import DEFAULT_LEASE_S
 
 
 def recover(engine: Engine, *, lease_s: float = DEFAULT_LEASE_S) -> list[str]:
-    """Finish or remove what dead builds left; return their identities.
+    """Finish or remove what dead builds left; return the identities of those that had not published.
 
-    A running build whose lease has run out is dead, or is treated so: it can publish nothing any more.
+    A build whose lease has run out is dead, or is treated so: it can publish nothing any more.
     """
     with transaction(engine) as connection:
-        dead = builds.list_dead(connection)
-    layers = dict.fromkeys((item.skycell, item.layer, item.selection) for item in dead)
+        dead = [(item.skycell, item.layer, item.selection) for item in builds.list_dead(connection)]
+        layers = dict.fromkeys([*dead, *list_expired(connection)])
     return [build_id for layer in layers for build_id in _recover_layer(engine, layer, lease_s)]
 
 
@@ -37,6 +37,7 @@ def settle(engine: Engine, lease: Lease) -> list[str]:
         unfinished = builds.list_predecessors(connection, lease)
     for item in unfinished:
         _settle_one(engine, lease, item)
+    remove_replaced(engine, lease)
     return [item.build_id for item in unfinished]
 
 

@@ -46,7 +46,7 @@ comment on column mvm.build.recipe is 'Everything that determines the pixels: in
 comment on column mvm.build.parameter_set is 'Named set the parameters come from';
 comment on column mvm.build.parameter_overrides is 'Parameters that replaced those of the set, value by name';
 comment on column mvm.build.versions is 'Versions of the software that ran';
-comment on column mvm.build.directory is 'Directory the product is written to, absolute path';
+comment on column mvm.build.directory is 'Directory the product is written to, absolute path or URL';
 comment on column mvm.build.host is 'Name of the machine that built';
 comment on column mvm.build.process_id is 'Process that built';
 comment on column mvm.build.lease_token is 'Token of the lease under which it ran; null before there were leases';

@@ -55,7 +55,7 @@ comment on column mvm.exposure.wcsname is 'Name of the astrometric solution of t
 comment on column mvm.exposure.findings is 'What speaks against the exposure, most telling first: an array of code and detail';
 comment on column mvm.exposure.exclusion is 'Why the exposure enters no layer, a code; null when it does; set by trigger from the rules';
 comment on column mvm.exposure.exclusion_detail is 'Keyword and value behind the exclusion';
-comment on column mvm.exposure.file_path is 'Where the file lay when it was last ingested, absolute path; null for a footprint';
+comment on column mvm.exposure.file_path is 'Where the file lay when it was last ingested, absolute path or URL; null for a footprint';
 comment on column mvm.exposure.file_type is 'flt, flc, c0m, ...: calibration level from the file name; footprint: a row of a table';
 comment on column mvm.exposure.file_sha256 is 'SHA-256 of the uncompressed FITS bytes, or of the values of a footprint';
 comment on column mvm.exposure.file_size_bytes is 'Size of the uncompressed FITS bytes; null for a footprint';

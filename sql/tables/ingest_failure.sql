@@ -10,7 +10,7 @@ create table mvm.ingest_failure (
 );
 
 comment on table mvm.ingest_failure is 'Files that were refused; a row goes when its file is ingested.';
-comment on column mvm.ingest_failure.file_path is 'File that could not be ingested, absolute path';
+comment on column mvm.ingest_failure.file_path is 'File that could not be ingested, absolute path or URL';
 comment on column mvm.ingest_failure.error is 'Class of the error, such as HeaderError';
 comment on column mvm.ingest_failure.keyword is 'Header keyword at fault, if one is';
 comment on column mvm.ingest_failure.message is 'What was wrong, in words';

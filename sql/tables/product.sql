@@ -66,7 +66,7 @@ comment on column mvm.product.layer is 'Layer name, like wfc3_ir_f160w_coarse';
 comment on column mvm.product.selection is 'Name of the rule of which exposures the layer takes; all = every one';
 comment on column mvm.product.revision is 'Counts the files published under this name, from 1';
 comment on column mvm.product.state is 'staged (not yet in place), current, superseded by a later revision, or retired without one';
-comment on column mvm.product.file_path is 'Absolute path of the file';
+comment on column mvm.product.file_path is 'Absolute path or URL of the file';
 comment on column mvm.product.file_sha256 is 'SHA-256 of the file';
 comment on column mvm.product.file_size_bytes is 'Size of the file, bytes';
 comment on column mvm.product.x0 is 'First column of the common subarray, 0-based fine pixels of the skycell';

@@ -132,7 +132,7 @@ exposure = Table(
         "file_path",
         Text,
         nullable=True,
-        comment="Where the file lay when it was last ingested, absolute path; null for a footprint",
+        comment="Where the file lay when it was last ingested, absolute path or URL; null for a footprint",
     ),
     column(
         "file_type",
@@ -289,7 +289,12 @@ extent_revision = Table(
 ingest_failure = Table(
     "ingest_failure",
     metadata,
-    column("file_path", Text, primary_key=True, comment="File that could not be ingested, absolute path"),
+    column(
+        "file_path",
+        Text,
+        primary_key=True,
+        comment="File that could not be ingested, absolute path or URL",
+    ),
     column("error", Text, comment="Class of the error, such as HeaderError"),
     column("keyword", Text, nullable=True, comment="Header keyword at fault, if one is"),
     column("message", Text, comment="What was wrong, in words"),

@@ -170,7 +170,7 @@ build = Table(
         comment="Parameters that replaced those of the set, value by name",
     ),
     column("versions", JSONB, comment="Versions of the software that ran"),
-    column("directory", Text, comment="Directory the product is written to, absolute path"),
+    column("directory", Text, comment="Directory the product is written to, absolute path or URL"),
     column("host", Text, comment="Name of the machine that built"),
     column("process_id", Integer, comment="Process that built"),
     column(
@@ -213,7 +213,7 @@ product = Table(
         Text,
         comment="staged (not yet in place), current, superseded by a later revision, or retired without one",
     ),
-    column("file_path", Text, comment="Absolute path of the file"),
+    column("file_path", Text, comment="Absolute path or URL of the file"),
     column("file_sha256", Text, comment="SHA-256 of the file"),
     column("file_size_bytes", BigInteger, comment="Size of the file, bytes"),
     *extent_columns(),

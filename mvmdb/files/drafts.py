@@ -5,7 +5,6 @@ So a layer needs no memory of its own besides the rows that are being drawn, and
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from astropy.io import fits
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.files.cards import make_header
-from mvmdb.files.checksum import folded, seal
+from mvmdb.files.checksum import file_sha256, folded, seal
 from mvmdb.files.compressed import compress_product
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, write_hdrtab
@@ -101,8 +100,11 @@ def product_draft(
             # All of it now: a full disk shows here, and not when a mapped page finds no room.
             os.posix_fallocate(file.fileno(), 0, _sections(plan, headers, data_start)[-1].data_end)
         sections = _sections(plan, headers, data_start)[1:]
-        starts = {section.header["EXTNAME"]: section.data_start for section in sections}
-        pixels = PixelFile(path, starts, 4 * plan.grid.box.n_pixels)
+        spans = {
+            section.header["EXTNAME"]: (section.data_start, section.data_start + section.n_data_bytes)
+            for section in sections
+        }
+        pixels = PixelFile(path, spans, 4 * plan.grid.box.n_pixels)
         yield ProductDraft(path, final_path, pixels, _mapped(path, plan, sections), data_start)
         undo.pop_all()
 
@@ -148,19 +150,21 @@ def finish_product(
                 _write_header(file, section, data_sum, stamp)
             file.seek(sections[-1].data_end)
             file.write(_table_bytes(plan, image, chip_headers, stamp))
+        zeros = list(draft.pixels.zeros(data_start - draft.data_start))
         if compress:
             compress_product(path, stamp.date, n_threads=n_threads)
-        return _synced(draft)
+            zeros = []
+        return _synced(draft, zeros)
 
 
-def _synced(draft: ProductDraft) -> StagedProduct:
+def _synced(draft: ProductDraft, zeros: Sequence[tuple[int, int]]) -> StagedProduct:
     """Sync a complete file to disk, and take its hash meanwhile."""
     path = draft.temporary_path
     with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
         synced = pool.submit(os.fsync, file.fileno())  # the disk writes while the processor reads
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = file_sha256(file, zeros)
         synced.result()
-        return StagedProduct(path, draft.final_path, sha256, file.tell())
+        return StagedProduct(path, draft.final_path, sha256, path.stat().st_size)
 
 
 @dataclass(frozen=True, eq=False)

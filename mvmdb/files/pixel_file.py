@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,17 +24,19 @@ class PixelFile:
     ----------
     path
         The file.
-    starts
-        Byte at which the pixels of each image begin, by EXTNAME.
+    spans
+        First byte of the pixels of each image, and the one after the last, by EXTNAME, in file order.
     n_plane_bytes
         Of one plane of CTX.
     """
 
-    def __init__(self, path: Path, starts: Mapping[str, int], n_plane_bytes: int) -> None:
+    def __init__(self, path: Path, spans: Mapping[str, tuple[int, int]], n_plane_bytes: int) -> None:
         self.path = path
-        self.starts = dict(starts)
+        self.spans = dict(spans)
         self.n_plane_bytes = n_plane_bytes
-        self.sums = dict.fromkeys(starts, 0)
+        self.written: list[tuple[int, int]] = []
+        """Stretches of the file, in any order."""
+        self.sums = dict.fromkeys(spans, 0)
         """Sum of the words of each image: what DATASUM is made of, without its overflow."""
         self._summing = Lock()
 
@@ -50,9 +52,9 @@ class PixelFile:
         with self.path.open("r+b", buffering=0) as file:
             for name, image in images:
                 if image is not None:
-                    self._write(file.fileno(), name, self.starts[name], first_row, image)
+                    self._write(file.fileno(), name, self.spans[name][0], first_row, image)
             for plane, image in enumerate(rows.context):
-                start = self.starts["CTX"] + plane * self.n_plane_bytes
+                start = self.spans["CTX"][0] + plane * self.n_plane_bytes
                 self._write(file.fileno(), "CTX", start, first_row, image)
 
     def _write(self, file: int, name: str, start: int, first_row: int, image: NDArray[Any]) -> None:
@@ -60,13 +62,26 @@ class PixelFile:
         if touched is None:
             return
         rows = image[touched]
+        start += (first_row + touched.start) * rows.strides[0]
         total = word_sum(rows)
         with self._summing:
             self.sums[name] += total
+            self.written.append((start, start + rows.nbytes))
         if rows.dtype != rows.dtype.newbyteorder(">"):
             rows.byteswap(inplace=True)
         content = rows.reshape(-1).view(np.uint8)
-        _write_at(file, start + (first_row + touched.start) * rows.strides[0], content)
+        _write_at(file, start, content)
+
+    def zeros(self, shift: int) -> Iterator[tuple[int, int]]:
+        """Yield the stretches that were never written, in order, of images moved up by some bytes."""
+        written = sorted(self.written)
+        for first, last in self.spans.values():
+            inside = [part for part in written if first <= part[0] < last]
+            ends = [first, *(stop for _, stop in inside)]
+            starts = [*(start for start, _ in inside), last]
+            for start, stop in zip(ends, starts, strict=True):
+                if start < stop:
+                    yield start + shift, stop + shift
 
 
 def _touched_rows(image: NDArray[Any]) -> slice | None:

@@ -195,7 +195,7 @@ def _medians(
     with ThreadPoolExecutor(n_threads) as pool:
         for wanted in {(w, t) for (w, _), (t, _) in zip(*places, strict=True)}:
             count = partial(_low_halves, weight, context, times_s, wanted)
-            counts = np.sum(list(pool.map(count, _shares(weight.shape, n_threads))), axis=0)
+            counts = np.sum(list(pool.map(count, _shares(tally, weight.shape, n_threads))), axis=0)
             low[0, wanted[0]], low[1, wanted[1]] = counts
     weights, times = (
         [high << 16 | _rank_in(low[kind, high], within)[0] for high, within in found]
@@ -204,8 +204,9 @@ def _medians(
     return _mean_of_bits(weights), _mean_of_bits(times)
 
 
-def _shares(shape: tuple[int, ...], n_threads: int) -> list[list[slice]]:
-    blocks = list(row_blocks(*shape))
+def _shares(tally: Tally, shape: tuple[int, ...], n_threads: int) -> list[list[slice]]:
+    """Return blocks of rows for each thread; those in which nothing was observed need not be read."""
+    blocks = [rows for rows in row_blocks(*shape) if tally.row_weight[rows].any()]
     return [blocks[first::n_threads] for first in range(n_threads)]
 
 

@@ -13,13 +13,13 @@ from functools import wraps
 from typing import Any
 from unittest import mock
 
-from mvmdb.files import extension_headers, pixel_file
+from mvmdb.files import drafts, extension_headers, pixel_file
 from mvmdb.mosaic import compiled_engine, engine, statistics
 from mvmdb.pipeline import draw, prepare
 
 STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "opening inputs": ((draw, "open_inputs"), (prepare, "open_exposure")),
-    "hashing": ((hashlib, "sha256"), (hashlib, "file_digest")),
+    "hashing": ((hashlib, "sha256"), (hashlib, "file_digest"), (drafts, "file_sha256")),
     "finding where chips fall": ((engine, "find_reach"),),
     "reading": ((compiled_engine, "read_part"),),
     "mapping and kernel": ((compiled_engine, "drizzle_onto"),),

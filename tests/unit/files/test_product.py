@@ -114,8 +114,10 @@ def test_wcs_of_every_image_is_the_grid(tmp_path: Path, layer: str, n_inputs: in
             assert not wcs.has_distortion
 
 
-def test_file_hash_and_size_are_those_of_the_bytes(tmp_path: Path) -> None:
-    staged = stage(tmp_path, make_plan(3))
+@pytest.mark.parametrize("n_inputs", [3, 40])
+def test_file_hash_and_size_are_those_of_the_bytes(tmp_path: Path, n_inputs: int) -> None:
+    """The first rows of WHT and of both planes of CTX were never written."""
+    staged = stage(tmp_path, make_plan(n_inputs))
     published = publish(staged)
     content = Path(published.path).read_bytes()
     assert hashlib.sha256(content).hexdigest() == published.sha256 == staged.sha256

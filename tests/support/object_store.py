@@ -11,6 +11,7 @@ from unittest import mock
 
 import boto3
 from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 
 
 @contextmanager
@@ -27,11 +28,13 @@ def object_store(bucket: str) -> Iterator[Any]:
     }
     try:
         with mock.patch.dict(os.environ, variables):
+            S3FileSystem.clear_instance_cache()  # one that is kept speaks to the server of another test
             made = boto3.resource("s3").Bucket(bucket)
             made.create()
             yield made
             made.meta.client.close()
     finally:
+        S3FileSystem.clear_instance_cache()
         server.stop()
 
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_CTX_SHARE = 1e-5
-"""Of the pixels: mvmdb leaves out overlaps of less than 1e-10 of an input pixel, which no weight shows."""
 FAINT_WEIGHT = 1e-3
 """Below this fraction of the median weight a pixel is a sliver: which inputs touch it may differ."""
 LARGEST_SCI_OVER_SIGMA = 1e-3
@@ -78,10 +76,7 @@ class Difference:
                 self.wht_p9999_relative < LARGEST_WHT_RELATIVE,
                 f"WHT differs by {self.wht_p9999_relative:.2g} of itself",
             ),
-            (
-                self.ctx_differs_heavy <= LARGEST_CTX_SHARE * self.n_covered,
-                f"CTX differs on {self.ctx_differs_heavy} pixels of good weight",
-            ),
+            (self.ctx_differs_heavy == 0, f"CTX differs on {self.ctx_differs_heavy} pixels of good weight"),
             (
                 self.covered_by_one_only_heavy == 0,
                 f"{self.covered_by_one_only_heavy} pixels of good weight are covered by one only",

@@ -180,6 +180,10 @@ class ProductFileError(MosaicError, OSError):
         self.path = path
 
 
+class ChangedProductError(ProductFileError):
+    """A product is not the one that was published."""
+
+
 class StorageError(MvmdbError, OSError):
     """An object store cannot be reached, or did not keep what it was given."""
 

@@ -7,7 +7,6 @@ complete it from then on. So there is no instant between a check and a rename.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from mvmdb.files.objects import ObjectFacts, ObjectStore
 from mvmdb.files.product import StagedProduct, discard, find_leftovers, is_staged_name, read_product_header
 from mvmdb.files.storage import ObjectStorage, StoredObject, is_url, storage_errors
 from mvmdb.files.stores import OfferedProduct
+from mvmdb.files.tree_hash import stream_has_sha256
 from mvmdb.records import PublishedFile
 
 _SHA256 = "mvmdb-sha256"
 _BUILD = "mvmdb-build"
-_CHUNK_BYTES = 2**22
 _MOST_READINGS = 3
 
 
@@ -46,23 +45,20 @@ class BucketStore:
         found = self.objects.find(location)
         return None if found is None else found.size_bytes
 
-    def sha256(self, location: str) -> str:
-        """Return the SHA-256 of all bytes that the store gives; of its newest object, if that is replaced."""
+    def has_sha256(self, location: str, sha256: str) -> bool:
+        """Tell whether the bytes that the store gives have a hash; those of its newest object."""
         for _ in range(_MOST_READINGS):
             before = self.objects.find(location)
             try:
-                return self._sha256_read(location)
+                return self._reads_as(location, sha256)
             except StorageError:
                 if self.objects.find(location) == before:
                     raise
         raise StorageError(location, f"was replaced {_MOST_READINGS} times while it was read")
 
-    def _sha256_read(self, location: str) -> str:
-        found = hashlib.sha256()
+    def _reads_as(self, location: str, sha256: str) -> bool:
         with storage_errors(location), self.storage.open(location) as stream:
-            while block := stream.read(_CHUNK_BYTES):
-                found.update(block)
-        return found.hexdigest()
+            return stream_has_sha256(stream, sha256)
 
     def modified_s(self, location: str) -> float:
         """Return when an object was completed."""
@@ -116,18 +112,20 @@ class BucketStore:
         except StorageError as error:
             refusal = error
         found = self.objects.find(location)
-        if found is None or (found.size_bytes, self._states(location, found)) != (
-            offer.file.size_bytes,
-            offer.file.sha256,
+        if (
+            found is None
+            or found.size_bytes != offer.file.size_bytes
+            or not self._is(location, found, offer.file.sha256)
         ):
             raise ProductFileError(
                 location, f"cannot be published: {refusal or 'it is not what was uploaded'}"
             ) from refusal
         self.objects.delete(offer.ticket)
 
-    def _states(self, location: str, found: ObjectFacts) -> str:
-        """Return the SHA-256 that an object was uploaded with; of one that does not say, of its bytes."""
-        return found.metadata.get(_SHA256) or self.sha256(location)
+    def _is(self, location: str, found: ObjectFacts, sha256: str) -> bool:
+        """Tell whether an object was uploaded with a hash, or if it does not say, whether it has it."""
+        stated = found.metadata.get(_SHA256)
+        return stated == sha256 if stated else self.has_sha256(location, sha256)
 
     def keep(self, location: str, kept: str, sha256: str, *, still_ours: Callable[[], None]) -> None:
         """Copy the object within the store, if it is still the one that was looked at."""
@@ -140,9 +138,9 @@ class BucketStore:
         found, there = self.objects.find(location), self.objects.find(kept)
         if found is None:
             return
-        is_meant = self._states(location, found) == sha256
+        is_meant = self._is(location, found, sha256)
         if there is not None:
-            if is_meant and self._states(kept, there) != sha256:
+            if is_meant and not self._is(kept, there, sha256):
                 raise ProductFileError(
                     location,
                     f"cannot be kept as {kept}: another object has that name",
@@ -158,7 +156,7 @@ class BucketStore:
         there, found = self.objects.find(kept), self.objects.find(location)
         if there is None:
             return
-        if found is not None and found.etag != there.etag and self._states(location, found) != sha256:
+        if found is not None and found.etag != there.etag and not self._is(location, found, sha256):
             return
         still_ours()  # the store has no step that looks and deletes
         if found is None:
@@ -170,7 +168,7 @@ class BucketStore:
         found = self.objects.find(file.path)
         if found is None or found.size_bytes != file.size_bytes:
             return
-        if self._states(file.path, found) == file.sha256:
+        if self._is(file.path, found, file.sha256):
             self.objects.delete(file.path, found.etag)
 
     def delete(self, location: str) -> None:

@@ -16,6 +16,9 @@ MULTIPLE = "MULTIPLE"
 COMMON = "value common to all inputs, else MULTIPLE"
 
 _CARD_LENGTH = 80
+_VALUE_LENGTH = 20
+"""Of numbers and short texts, quotes included, from column 11 on."""
+_LEAST_ROOM = _CARD_LENGTH - 10 - _VALUE_LENGTH - len(" / ")
 _MJD_ZERO = datetime(1858, 11, 17)
 
 
@@ -53,5 +56,8 @@ def _fits_card(card: HeaderCard) -> fits.Card:
         value = value.encode("ascii", "replace").decode()
     elif isinstance(value, float) and not math.isfinite(value):
         value = None  # FITS headers have no NaN: the keyword stays, undefined
+    is_short = not isinstance(value, str) or len(repr(value).replace("'", "''")) <= _VALUE_LENGTH
+    if is_short and len(card.comment) <= _LEAST_ROOM:
+        return fits.Card(card.keyword, value, card.comment)
     room = _CARD_LENGTH - len(str(fits.Card(card.keyword, value)).rstrip()) - len(" / ")
     return fits.Card(card.keyword, value, card.comment if len(card.comment) <= room else "")

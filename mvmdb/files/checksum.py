@@ -1,19 +1,15 @@
-"""Checksums: those that FITS files carry in themselves, and the hash of a whole file."""
+"""Checksums: those that FITS files carry in themselves."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
 _SUM_WORDS = 1 << 22
-_CHUNK_BYTES = 1 << 20
 _ALL_ONES = 0xFFFFFFFF
 
 
@@ -33,30 +29,6 @@ def checksum_problems(path: Path, hdu: fits.PrimaryHDU | fits.ImageHDU | fits.Bi
     if ones_complement_sum(path, span["hdrLoc"], end) == _ALL_ONES:
         return []
     return [f"{path}: {hdu.name} does not agree with its CHECKSUM (bytes {span['hdrLoc']} to {end})"]
-
-
-def file_sha256(file: BinaryIO, zeros: Iterable[tuple[int, int]] = ()) -> str:
-    """Return the SHA-256 of an open file.
-
-    Parameters
-    ----------
-    file
-        The file.
-    zeros
-        Stretches, in order, first byte and the one after the last, that are known to be 0: they are not read.
-    """
-    digest = hashlib.sha256()
-    nothing = memoryview(bytes(_CHUNK_BYTES))
-    end = file.seek(0, os.SEEK_END)
-    position = 0
-    for zeros_start, zeros_end in [*zeros, (end, end)]:
-        file.seek(position)
-        for start in range(position, zeros_start, _CHUNK_BYTES):
-            digest.update(file.read(min(_CHUNK_BYTES, zeros_start - start)))
-        for start in range(zeros_start, zeros_end, _CHUNK_BYTES):
-            digest.update(nothing[: zeros_end - start])
-        position = zeros_end
-    return digest.hexdigest()
 
 
 def seal(header: fits.Header, data_sum: int, date: str) -> None:

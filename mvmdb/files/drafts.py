@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -20,11 +19,13 @@ from astropy.io import fits
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.files.cards import make_header
-from mvmdb.files.checksum import file_sha256, folded, seal
+from mvmdb.files.checksum import folded, seal
 from mvmdb.files.compressed import compress_product
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, write_hdrtab
 from mvmdb.files.header import BuildStamp, primary_header
+from mvmdb.files.piece_file import PieceFile
+from mvmdb.files.piece_reader import tree_sha256
 from mvmdb.files.pixel_file import PixelFile
 from mvmdb.files.product import StagedProduct, file_errors, temporary_path
 from mvmdb.records import (
@@ -100,12 +101,10 @@ def product_draft(
             # All of it now: a full disk shows here, and not when a mapped page finds no room.
             os.posix_fallocate(file.fileno(), 0, _sections(plan, headers, data_start)[-1].data_end)
         sections = _sections(plan, headers, data_start)[1:]
-        spans = {
-            section.header["EXTNAME"]: (section.data_start, section.data_start + section.n_data_bytes)
-            for section in sections
-        }
-        pixels = PixelFile(path, spans, 4 * plan.grid.box.n_pixels)
-        yield ProductDraft(path, final_path, pixels, _mapped(path, plan, sections), data_start)
+        starts = {section.header["EXTNAME"]: section.data_start for section in sections}
+        with PieceFile(path) as pieces:
+            pixels = PixelFile(pieces, starts, 4 * plan.grid.box.n_pixels)
+            yield ProductDraft(path, final_path, pixels, _mapped(path, plan, sections), data_start)
         undo.pop_all()
 
 
@@ -140,31 +139,47 @@ def finish_product(
         The disk is full.
     """
     headers = _headers(plan, image, chip_headers, stamp)
-    path = draft.temporary_path
+    path, sums = draft.temporary_path, draft.pixels.sums
+    data_start = max(draft.data_start, _front_bytes(headers))
+    sections = _sections(plan, headers, data_start)
+    texts = [
+        (section.start, _header_bytes(section, folded(sums.get(section.header.get("EXTNAME"), 0)), stamp))
+        for section in sections
+    ]
+    texts.append((sections[-1].data_end, _table_bytes(plan, image, chip_headers, stamp)))
     with file_errors(path, "cannot be written", "free disk space or choose another directory"):
-        with path.open("r+b") as file:
-            data_start = _make_room(file, draft.data_start, _front_bytes(headers))
-            sections = _sections(plan, headers, data_start)
-            for section in sections:
-                data_sum = folded(draft.pixels.sums.get(section.header.get("EXTNAME"), 0))
-                _write_header(file, section, data_sum, stamp)
-            file.seek(sections[-1].data_end)
-            file.write(_table_bytes(plan, image, chip_headers, stamp))
-        zeros = list(draft.pixels.zeros(data_start - draft.data_start))
-        if compress:
-            compress_product(path, stamp.date, n_threads=n_threads)
-            zeros = []
-        return _synced(draft, zeros)
-
-
-def _synced(draft: ProductDraft, zeros: Sequence[tuple[int, int]]) -> StagedProduct:
-    """Sync a complete file to disk, and take its hash meanwhile."""
-    path = draft.temporary_path
-    with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
-        synced = pool.submit(os.fsync, file.fileno())  # the disk writes while the processor reads
-        sha256 = file_sha256(file, zeros)
-        synced.result()
+        if data_start == draft.data_start and not compress:
+            sha256 = _finished(draft, texts)
+        else:
+            _rewrite(draft, data_start - draft.data_start, texts)
+            if compress:
+                compress_product(path, stamp.date, n_threads=n_threads)
+            sha256 = _synced(path)
         return StagedProduct(path, draft.final_path, sha256, path.stat().st_size)
+
+
+def _finished(draft: ProductDraft, texts: Sequence[tuple[int, bytes]]) -> str:
+    """Complete a drawn file with what stands before and behind its images; return its hash."""
+    for start, text in texts:
+        draft.pixels.write_bytes(start, text)
+    last, text = texts[-1]
+    return draft.pixels.pieces.finish(last + len(text))
+
+
+def _rewrite(draft: ProductDraft, n_moved_bytes: int, texts: Iterable[tuple[int, bytes]]) -> None:
+    """Do the same to a file that is hashed later, with its images moved up."""
+    draft.pixels.pieces.finish(draft.temporary_path.stat().st_size)
+    with draft.temporary_path.open("r+b") as file:
+        _make_room(file, draft.data_start, n_moved_bytes)
+        for start, text in texts:
+            file.seek(start)
+            file.write(text)
+
+
+def _synced(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return tree_sha256(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,30 +270,25 @@ def _front_bytes(headers: Mapping[str, fits.Header]) -> int:
     return sum(_whole_blocks(len(headers[name].tostring())) for name in ("PRIMARY", "SCI"))
 
 
-def _make_room(file: BinaryIO, data_start: int, n_front_bytes: int) -> int:
-    """Return where the pixels of SCI begin; all are moved up if the headers are longer than foreseen."""
-    missing = n_front_bytes - data_start
-    if missing <= 0:
-        return data_start
+def _make_room(file: BinaryIO, data_start: int, n_bytes: int) -> None:
+    """Move the images up: the headers are longer than foreseen."""
     end = file.seek(0, os.SEEK_END)
-    os.posix_fallocate(file.fileno(), end, missing)
     for stop in range(end, data_start, -_MOVED_BYTES):
         start = max(data_start, stop - _MOVED_BYTES)
         file.seek(start)
         block = file.read(stop - start)
-        file.seek(start + missing)
+        file.seek(start + n_bytes)
         file.write(block)
-    return n_front_bytes
 
 
-def _write_header(file: BinaryIO, section: _Section, data_sum: int, stamp: BuildStamp) -> None:
-    """Write a header with its checksums, blank cards before the pixels where there is room."""
+def _header_bytes(section: _Section, data_sum: int, stamp: BuildStamp) -> bytes:
+    """Return a header with its checksums, blank cards before the pixels where there is room."""
     header = section.header
     for _ in range((section.data_start - section.start - len(header.tostring())) // _CARD_BYTES):
         header.append("", end=True)
     seal(header, data_sum, stamp.date)
-    file.seek(section.start)
-    file.write(header.tostring().encode("ascii"))
+    text: str = header.tostring()
+    return text.encode("ascii")
 
 
 def _table_bytes(

@@ -23,7 +23,7 @@ from mvmdb.files.header import BuildStamp
 from mvmdb.files.revisions import sync_directory
 from mvmdb.files.storage import StoredObject
 from mvmdb.names import ProductName
-from mvmdb.records import LayerArrays, PublishedFile
+from mvmdb.records import PublishedFile
 
 __all__ = [
     "BuildStamp",
@@ -191,22 +191,6 @@ def image_arrays(path: Path) -> Iterator[Mapping[str, NDArray[np.floating]]]:
     """
     with open_product(path) as hdus:
         yield {name: image_array(hdus[name]) for name in ("SCI", "WHT", "ERR") if name in hdus}
-
-
-@contextmanager
-def layer_arrays(path: Path) -> Iterator[LayerArrays]:
-    """Give the arrays of a product, mapped, in the byte order of FITS.
-
-    Raises
-    ------
-    ProductFileError
-        The file cannot be read, or lacks an extension of a product.
-    """
-    with open_product(path) as hdus:
-        context = image_array(hdus["CTX"])
-        planes = context.reshape(-1, *context.shape[-2:])
-        error = image_array(hdus["ERR"]) if "ERR" in hdus else None
-        yield LayerArrays(image_array(hdus["SCI"]), image_array(hdus["WHT"]), planes, error)
 
 
 def verify_product(path: Path) -> list[str]:

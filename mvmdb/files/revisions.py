@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import uuid
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mvmdb.errors import ProductFileError
+from mvmdb.files.piece_reader import has_sha256
 
 FOLDER = "revisions"
 """Directory of former revisions, beside the products."""
@@ -40,7 +40,7 @@ def keep_file(path: Path, kept: Path, sha256: str, *, still_ours: Callable[[], N
             _require_kept(path, kept, sha256)
             return
         _link_or_copy(path, kept)
-        if sha256_of(kept) != sha256:
+        if not has_sha256(kept, sha256):
             _keep_damaged(kept, still_ours)
         for directory in (kept.parent, path.parent):
             sync_directory(directory)
@@ -51,7 +51,7 @@ def keep_file(path: Path, kept: Path, sha256: str, *, still_ours: Callable[[], N
 
 def _require_kept(path: Path, kept: Path, sha256: str) -> None:
     """Raise unless a file that bears the name of a revision is that revision."""
-    if kept.samefile(path) or sha256_of(kept) == sha256 or sha256_of(path) != sha256:
+    if kept.samefile(path) or has_sha256(kept, sha256) or not has_sha256(path, sha256):
         return
     raise ProductFileError(
         str(path),
@@ -114,7 +114,7 @@ def put_back(path: Path, kept: Path, sha256: str) -> None:
         kept.rename(aside)
         if not path.exists():
             move_unless_taken(aside, path)
-        elif path.samefile(aside) or sha256_of(path) == sha256:
+        elif path.samefile(aside) or has_sha256(path, sha256):
             aside.unlink()
         else:
             move_unless_taken(aside, kept)
@@ -126,7 +126,7 @@ def put_back(path: Path, kept: Path, sha256: str) -> None:
 def _remove_asides(path: Path, kept: Path, sha256: str) -> None:
     """Remove what died half-way through a copy, or through putting back, if the file has its first name."""
     asides = list(kept.parent.glob(f".{kept.name}.*.part"))
-    if asides and path.is_file() and sha256_of(path) == sha256:
+    if asides and path.is_file() and has_sha256(path, sha256):
         for aside in asides:
             aside.unlink(missing_ok=True)
 
@@ -142,12 +142,6 @@ def move_unless_taken(aside: Path, target: Path) -> None:
             aside.rename(target)
             return
     aside.unlink()
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sync_directory(directory: Path) -> None:

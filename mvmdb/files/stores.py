@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mvmdb.files.inventory import find_products, find_unfinished
+from mvmdb.files.piece_reader import has_sha256
 from mvmdb.files.product import StagedProduct, find_leftovers, publish, read_product_header
-from mvmdb.files.revisions import FOLDER, aside_of, keep_file, move_unless_taken, put_back, sha256_of
+from mvmdb.files.revisions import FOLDER, aside_of, keep_file, move_unless_taken, put_back
 from mvmdb.files.storage import StoredObject
 from mvmdb.records import PublishedFile
 
@@ -35,8 +36,8 @@ class ProductStore(Protocol):
     def size_bytes(self, location: str) -> int | None:
         """Return the size of a file; None where there is none."""
 
-    def sha256(self, location: str) -> str:
-        """Return the SHA-256 of a file, of all its bytes as they are now."""
+    def has_sha256(self, location: str, sha256: str) -> bool:
+        """Tell whether a file, all its bytes as they are now, has the hash that was recorded of it."""
 
     def modified_s(self, location: str) -> float:
         """Return when a file was written, seconds since 1970."""
@@ -143,9 +144,9 @@ class DirectoryStore:
         path = Path(location)
         return path.stat().st_size if path.is_file() else None
 
-    def sha256(self, location: str) -> str:
-        """Return the SHA-256 of a file."""
-        return sha256_of(Path(location))
+    def has_sha256(self, location: str, sha256: str) -> bool:
+        """Tell whether a file has the hash that was recorded of it."""
+        return has_sha256(Path(location), sha256)
 
     def modified_s(self, location: str) -> float:
         """Return when a file was written."""
@@ -199,7 +200,7 @@ class DirectoryStore:
             path.rename(aside)
         except FileNotFoundError:
             return
-        if sha256_of(aside) == file.sha256:
+        if has_sha256(aside, file.sha256):
             aside.unlink()
         else:
             move_unless_taken(aside, path)  # unless there is one that is newer still

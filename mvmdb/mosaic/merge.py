@@ -19,6 +19,9 @@ from mvmdb.mosaic.inputs import Float32s
 from mvmdb.records import FinishedLayer
 from mvmdb.sky.grid import PixelBox
 
+_ROWS_READ = 256
+"""Of a finished layer, at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -75,11 +78,14 @@ def go_on(strip: Strip, finished: FinishedLayer) -> None:
     common = finished.box.intersection(strip.box)
     if common.n_pixels == 0:
         return
-    source = common.shifted(-finished.box.x0, -finished.box.y0).slices
-    target = common.shifted(-strip.box.x0, -strip.box.y0).slices
-    strip.weight[target] = finished.arrays.weight[source]
-    np.copyto(strip.science[target], finished.arrays.science[source], where=strip.weight[target] > 0)
-    strip.context[: len(finished.arrays.context), *target] = finished.arrays.context[:, *source]
+    for y0 in range(common.y0, common.y1, _ROWS_READ):
+        rows = PixelBox(common.x0, y0, common.x1, min(y0 + _ROWS_READ, common.y1))
+        arrays = finished.read(rows)
+        target = rows.shifted(-strip.box.x0, -strip.box.y0).slices
+        strip.weight[target] = arrays.weight
+        strip.science[target] = arrays.science
+        np.copyto(strip.science[target], 0, where=strip.weight[target] == 0)
+        strip.context[: len(arrays.context), *target] = arrays.context
 
 
 def merge(strip: Strip, index: int, frame: Frame) -> None:

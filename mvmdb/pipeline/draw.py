@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from mvmdb.errors import ChangedProductError
 from mvmdb.files.drafts import finish_product, product_draft
 from mvmdb.files.exposure import ChipPixels
 from mvmdb.files.header import BuildStamp
@@ -46,6 +48,27 @@ def draw_product(
     ProductFileError
         The disk is full or the directory cannot be written.
     """
+    draw = partial(
+        _draw, directory, plan, stamp, outlines, compress=compress, n_threads=n_threads, on_step=on_step
+    )
+    try:
+        return draw(base)
+    except ChangedProductError:
+        return draw(None)
+
+
+def _draw(
+    directory: Path,
+    plan: LayerPlan,
+    stamp: BuildStamp,
+    outlines: Sequence[ChipOutline],
+    base: BaseProduct | None,
+    *,
+    compress: bool,
+    n_threads: int,
+    on_step: OnStep | None,
+) -> tuple[StagedProduct, LayerImage]:
+    """Draw on a new file. Whether it may go on from a product is known for certain when it is drawn."""
     chips = open_inputs(plan, n_trusted=len(base.adjustments) if base else 0, n_threads=n_threads)
     headers = [chip.header for chip in chips]
     with product_draft(directory, plan, headers, stamp) as draft:
@@ -90,6 +113,8 @@ def compute_layer(
 
     Raises
     ------
+    ChangedProductError
+        The product to go on from is not the one that was published; what was put in the layer is worthless.
     EmptyLayerError
         No good pixel of any input reaches the subarray.
     """

@@ -43,7 +43,7 @@ def file_state(file: PublishedFile, *, thorough: bool) -> FileState:
         return "damaged"
     if not thorough:
         return "in_place"
-    return "in_place" if store.sha256(file.path) == file.sha256 else "damaged"
+    return "in_place" if store.has_sha256(file.path, file.sha256) else "damaged"
 
 
 def file_problems(location: str) -> list[str]:

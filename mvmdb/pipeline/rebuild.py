@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,9 +27,9 @@ from mvmdb.catalog.restoration import (
 from mvmdb.catalog.verification import record_found
 from mvmdb.errors import InputError, ProductFileError
 from mvmdb.files.inventory import product_name_of
+from mvmdb.files.piece_reader import tree_sha256
 from mvmdb.files.product import verify_product
 from mvmdb.files.product_record import read_record
-from mvmdb.files.revisions import sha256_of
 from mvmdb.files.storage import is_url
 from mvmdb.files.stores import directory_of, is_kept
 from mvmdb.pipeline.storage import product_store
@@ -203,12 +203,13 @@ def _read(location: str) -> _Found:
     record = read_record(path)
     if product_name_of(path) != record.product_name:
         raise ProductFileError(location, f"its header says that it is {record.product_name}")
-    return _Found(record, PublishedFile(location, sha256_of(path), path.stat().st_size))
+    return _Found(record, PublishedFile(location, tree_sha256(path), path.stat().st_size))
 
 
 def _restore(connection: Connection, found: Sequence[_Found], lacks: list[Lack]) -> RebuildReport:
     lock_products(connection)
     known = _known_builds(connection)
+    found = [_as_recorded(item, known) for item in found]
     chips = find_chips(connection, (i.rootname for item in found for i in item.record.inputs))
     wanted = _restorable(connection, found, known, chips, lacks)
     restored = [
@@ -223,6 +224,15 @@ def _restore(connection: Connection, found: Sequence[_Found], lacks: list[Lack])
 
 def _known_builds(connection: Connection) -> dict[str, KnownProduct]:
     return {str(row.build_id): row for row in list_known_products(connection)}
+
+
+def _as_recorded(item: _Found, known: Mapping[str, KnownProduct]) -> _Found:
+    """Return a file with the hash of its row, if that was taken otherwise and still holds."""
+    row, file = known.get(item.record.build_id), item.file
+    if row is None or row.file.sha256 == file.sha256 or row.file.size_bytes != file.size_bytes:
+        return item
+    is_same = product_store(file.path).has_sha256(file.path, row.file.sha256)
+    return replace(item, file=replace(file, sha256=row.file.sha256)) if is_same else item
 
 
 def _has_rows(item: _Found, known: Mapping[str, KnownProduct]) -> bool:

@@ -7,12 +7,10 @@ added to it, and a larger extent is a frame of nothing around it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
-from mvmdb.errors import ProductFileError
-from mvmdb.files.product import layer_arrays
-from mvmdb.files.revisions import sha256_of
+from mvmdb.errors import ChangedProductError
+from mvmdb.files.stored_layer import StoredLayer, stored_layer
 from mvmdb.mosaic.inputs import EngineInput
 from mvmdb.mosaic.pixmap import sticks_out
 from mvmdb.pipeline.prepare import Adjustment
@@ -60,7 +58,7 @@ def finished_layer(
     inputs: Sequence[EngineInput],
     adjustments: Sequence[Adjustment],
 ) -> Iterator[FinishedLayer | None]:
-    """Give what a build goes on from, or None where a look at pixels and files forbids it.
+    """Give what a build goes on from, or None where a look at the inputs forbids it.
 
     Parameters
     ----------
@@ -68,15 +66,20 @@ def finished_layer(
         What is to be built, and the product that its road goes on from.
     inputs, adjustments
         The inputs of the plan, and what is done to them.
+
+    Raises
+    ------
+    ChangedProductError
+        The product cannot be read; or, at the end of the block, what was read is not what was published.
     """
-    path = None
-    if base is not None and _is_continued(plan, base, inputs, adjustments):
-        path = _sound_copy(base)
-    if base is None or path is None:
+    if base is None or not _is_continued(plan, base, inputs, adjustments):
         yield None
         return
-    with layer_arrays(path) as arrays:
-        yield FinishedLayer(arrays, len(base.adjustments), _box(plan, base))
+    box = _box(plan, base)
+    with _published(base) as layer:
+        yield FinishedLayer(
+            lambda part: layer.read(part.shifted(-box.x0, -box.y0)), len(base.adjustments), box
+        )
 
 
 def _is_continued(
@@ -96,12 +99,24 @@ def _box(plan: LayerPlan, base: BaseProduct) -> PixelBox:
     return box_at_scale(PixelBox(**base.recipe["extent"]), plan.layer.scale)
 
 
-def _sound_copy(base: BaseProduct) -> Path | None:
-    """Return the file of a product on this machine; None if it is not the one that was published."""
+@contextmanager
+def _published(base: BaseProduct) -> Iterator[StoredLayer]:
+    """Give the images of a product. Whether they are those that were published is known when all are read."""
+    location = base.file.path
+    with ExitStack() as opened:
+        try:
+            layer = opened.enter_context(stored_layer(product_store(location).local_copy(location)))
+        except OSError as error:
+            raise ChangedProductError(location, f"cannot be read any more: {error}") from error
+        try:
+            yield layer
+        finally:
+            if not _has_hash(layer, base.file.sha256):
+                raise ChangedProductError(location, "has changed since it was published")
+
+
+def _has_hash(layer: StoredLayer, sha256: str) -> bool:
     try:
-        path = product_store(base.file.path).local_copy(base.file.path)
-        return path if sha256_of(path) == base.file.sha256 else None
-    except ProductFileError:
-        raise
-    except OSError as error:
-        raise ProductFileError(base.file.path, f"cannot be read: {error}") from error
+        return layer.has_sha256(sha256)
+    except OSError:
+        return False

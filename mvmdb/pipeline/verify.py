@@ -206,8 +206,8 @@ def _check(scope: Scope, row: ProductFile, running: Sequence[RunningBuild]) -> t
 
 
 def _is_being_published(row: ProductFile, running: Sequence[RunningBuild]) -> bool:
-    staged = {build.staged_sha256 for build in running if build.staged_sha256}
-    return bool(staged) and product_store(row.file.path).sha256(row.file.path) in staged
+    store, path = product_store(row.file.path), row.file.path
+    return any(store.has_sha256(path, build.staged_sha256) for build in running if build.staged_sha256)
 
 
 def _damage(row: ProductFile) -> str:
@@ -217,7 +217,7 @@ def _damage(row: ProductFile) -> str:
         verb = "truncated" if size_bytes < row.file.size_bytes else "too long"
         return f"{verb}: {size_bytes} bytes, published with {row.file.size_bytes}"
     problems = file_problems(path)[:_MOST_TOLD]
-    return "; ".join(["its SHA-256 is another", *problems])
+    return "; ".join(["its hash is another", *problems])
 
 
 def _check_header(row: ProductFile) -> tuple[Problem, str] | None:
@@ -276,7 +276,7 @@ def _repaired(
 def _found_elsewhere(row: ProductFile, unknown: Mapping[str, int]) -> str | None:
     """Return a file that no row has and that is the one that this row misses."""
     same_size = (path for path, size in unknown.items() if size == row.file.size_bytes)
-    return next((path for path in same_size if product_store(path).sha256(path) == row.file.sha256), None)
+    return next((path for path in same_size if product_store(path).has_sha256(path, row.file.sha256)), None)
 
 
 def _record(engine: Engine, row: ProductFile, problem: str, path: str) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,8 +102,9 @@ class LayerArrays:
 class FinishedLayer:
     """A layer that was made of the first inputs, to go on from."""
 
-    arrays: LayerArrays
-    """Without errors: a variance does not survive being rounded to a standard deviation."""
+    read: Callable[[PixelBox], LayerArrays]
+    """Gives the arrays of a part of ``box``, in any byte order, to any thread. Without errors: a variance
+    does not survive being rounded to a standard deviation."""
     n_inputs: int
     """So many inputs are in it."""
     box: PixelBox

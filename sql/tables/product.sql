@@ -67,7 +67,7 @@ comment on column mvm.product.selection is 'Name of the rule of which exposures 
 comment on column mvm.product.revision is 'Counts the files published under this name, from 1';
 comment on column mvm.product.state is 'staged (not yet in place), current, superseded by a later revision, or retired without one';
 comment on column mvm.product.file_path is 'Absolute path or URL of the file';
-comment on column mvm.product.file_sha256 is 'SHA-256 of the file';
+comment on column mvm.product.file_sha256 is 'SHA-256 tree hash of the file, pieces of 1 MiB; of older revisions its plain SHA-256';
 comment on column mvm.product.file_size_bytes is 'Size of the file, bytes';
 comment on column mvm.product.x0 is 'First column of the common subarray, 0-based fine pixels of the skycell';
 comment on column mvm.product.y0 is 'First row of the common subarray, 0-based fine pixels of the skycell';

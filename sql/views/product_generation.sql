@@ -49,7 +49,7 @@ comment on column mvm.product_generation.skycell is 'Name of the skycell';
 comment on column mvm.product_generation.layer is 'Name of the layer';
 comment on column mvm.product_generation.selection is 'Rule of which exposures the layer takes';
 comment on column mvm.product_generation.file_path is 'Absolute path or URL at which it was published';
-comment on column mvm.product_generation.file_sha256 is 'SHA-256 of the file';
+comment on column mvm.product_generation.file_sha256 is 'SHA-256 tree hash of the file, pieces of 1 MiB; of older revisions its plain SHA-256';
 comment on column mvm.product_generation.file_size_bytes is 'Size of the file, bytes';
 comment on column mvm.product_generation.published_at is 'When it became current, UTC';
 comment on column mvm.product_generation.build_id is 'Build that made it (MVMBUILD)';

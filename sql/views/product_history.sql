@@ -84,7 +84,7 @@ comment on column mvm.product_history.n_y_pix is 'Rows of the arrays at the laye
 comment on column mvm.product_history.n_pixels_observed is 'Pixels with positive weight';
 comment on column mvm.product_history.coverage_fraction is 'NPIXFRAC: observed fraction of the full skycell';
 comment on column mvm.product_history.file_path is 'Absolute path or URL of the file; where it lay until it was pruned, if it has been';
-comment on column mvm.product_history.file_sha256 is 'SHA-256 of the file: tells this revision from another at the same path';
+comment on column mvm.product_history.file_sha256 is 'SHA-256 tree hash of the file, which tells this revision from another at the same path; of older ones the plain one';
 comment on column mvm.product_history.file_size_bytes is 'Size of the file, bytes';
 comment on column mvm.product_history.file_state is 'in_place, lost or damaged, when its file was last checked; or pruned: removed by the rules of retention';
 comment on column mvm.product_history.file_state_since is 'When a check first found this or the file was pruned, UTC; null where nothing changed it';

@@ -483,17 +483,17 @@ def test_object_that_is_replaced_while_it_is_read_is_read_again(
 ) -> None:
     site.build()
     store, seen = product_store(PRODUCTS), []
-    read = type(store)._sha256_read
+    read = type(store)._reads_as
 
-    def replaced(self: Any, location: str) -> str:
+    def replaced(self: Any, location: str, sha256: str) -> bool:
         seen.append(location)
         if len(seen) == 1:
             site.object(location).put(Body=b"newer")
             raise StorageError(location, "has changed")
-        return read(self, location)
+        return read(self, location, sha256)
 
-    monkeypatch.setattr(type(store), "_sha256_read", replaced)
-    assert store.sha256(site.location) == hashlib.sha256(b"newer").hexdigest()
+    monkeypatch.setattr(type(store), "_reads_as", replaced)
+    assert store.has_sha256(site.location, hashlib.sha256(b"newer").hexdigest())
     assert len(seen) == 2
 
 

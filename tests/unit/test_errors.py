@@ -43,7 +43,14 @@ FAMILIES = {
     ),
     errors.MosaicError: (
         5,
-        {"EmptyLayerError", "GridMismatchError", "ContextOverflowError", "TooLargeError", "ProductFileError"},
+        {
+            "EmptyLayerError",
+            "GridMismatchError",
+            "ContextOverflowError",
+            "TooLargeError",
+            "ProductFileError",
+            "ChangedProductError",
+        },
     ),
     errors.ProvenanceError: (6, set()),
     errors.StorageError: (7, set()),
@@ -59,6 +66,7 @@ BUILT_IN = {
     "OutputFileError": OSError,
     "ExposureFileError": OSError,
     "ProductFileError": OSError,
+    "ChangedProductError": OSError,
     "StorageError": OSError,
 }
 

@@ -214,7 +214,11 @@ product = Table(
         comment="staged (not yet in place), current, superseded by a later revision, or retired without one",
     ),
     column("file_path", Text, comment="Absolute path or URL of the file"),
-    column("file_sha256", Text, comment="SHA-256 of the file"),
+    column(
+        "file_sha256",
+        Text,
+        comment="SHA-256 tree hash of the file, pieces of 1 MiB; of older revisions its plain SHA-256",
+    ),
     column("file_size_bytes", BigInteger, comment="Size of the file, bytes"),
     *extent_columns(),
     column("n_x_pix", Integer, comment="Columns of the arrays at the layer's own scale, pixels"),

@@ -7,7 +7,6 @@ the file that is synced, imports not counted.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from drizzle.utils import calc_pixmap
 
 from mvmdb.files.exposure import read_exposure
 from mvmdb.files.header import BuildStamp
+from mvmdb.files.piece_reader import tree_sha256
 from mvmdb.files.product import publish
 from mvmdb.pipeline.draw import draw_product
 from mvmdb.records import BaseProduct, ChipOutline, LayerPlan, PublishedFile
@@ -114,7 +114,7 @@ def _append(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
     first = replace(plan, inputs=plan.inputs[:n_old])
     file = build(first, list(_outlines(first)), options.directory, options.threads)
     base = BaseProduct(
-        PublishedFile(str(file), _sha256(file), file.stat().st_size),
+        PublishedFile(str(file), tree_sha256(file), file.stat().st_size),
         "in_place",
         1,
         first.recipe(),
@@ -124,11 +124,6 @@ def _append(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
     with measured() as cost:
         path = build(plan, outlines, options.directory, options.threads, base=base)
     return cost | {"output_bytes": path.stat().st_size}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plain(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from functools import wraps
 from typing import Any
 from unittest import mock
 
-from mvmdb.files import drafts, extension_headers, pixel_file
+from mvmdb.files import extension_headers, piece_file, pixel_file
 from mvmdb.mosaic import compiled_engine, engine, statistics
 from mvmdb.pipeline import draw, prepare
 
 STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "opening inputs": ((draw, "open_inputs"), (prepare, "open_exposure")),
-    "hashing": ((hashlib, "sha256"), (hashlib, "file_digest"), (drafts, "file_sha256")),
+    "hashing": ((hashlib, "sha256"), (piece_file, "leaf")),
     "finding where chips fall": ((engine, "find_reach"),),
     "reading": ((compiled_engine, "read_part"),),
     "mapping and kernel": ((compiled_engine, "drizzle_onto"),),
@@ -31,7 +31,7 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
         (draw, "_footprint_statistics"),
     ),
     "checksums": ((pixel_file, "word_sum"),),
-    "writing": ((pixel_file.PixelFile, "write"),),
+    "writing": ((pixel_file.PixelFile, "write"), (piece_file, "_write_at")),
     "outline for S_REGION": ((extension_headers, "sky_outline"),),
     "syncing": ((os, "fsync"),),
     "headers": ((draw, "finish_product"),),

@@ -22,7 +22,6 @@ from mvmdb.files.product import (
     ProductHeader,
     find_leftovers,
     image_arrays,
-    layer_arrays,
     publish,
     read_product,
     read_product_header,
@@ -30,6 +29,7 @@ from mvmdb.files.product import (
     verify_product,
 )
 from mvmdb.files.product_record import read_record
+from mvmdb.files.stored_layer import stored_layer
 from mvmdb.records import LayerImage, LayerPlan
 from mvmdb.sky.grid import PixelBox
 from tests.support.layers import stage_product
@@ -89,7 +89,8 @@ def test_every_reader_finds_the_same_bits(tmp_path: Path, n_inputs: int) -> None
     for array, other in zip(found, expected(image).values(), strict=True):
         assert array is not None
         assert bits(array) == bits(other)
-    with layer_arrays(path) as arrays, science_array(path) as science:
+    with stored_layer(path) as layer, science_array(path) as science:
+        arrays = layer.read(PixelBox(0, 0, *image.weight.shape[::-1]))
         assert arrays.context.shape == image.context.shape
         assert bits(arrays.context) == bits(image.context)
         assert bits(arrays.science) == bits(science) == bits(image.science)

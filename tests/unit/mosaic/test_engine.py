@@ -458,7 +458,7 @@ def test_going_on_from_a_finished_layer_changes_no_bit(n_first: int) -> None:
     layer = build_layer_image(
         box_of(SHAPE),
         inputs,
-        finished=FinishedLayer(as_in_a_file(first), n_first, box_of(SHAPE)),
+        finished=as_in_a_file(first, n_first, box_of(SHAPE)),
         engine=Choice.engine,
         parameters=EXACT,
         skycell_n_pixels=10**6,
@@ -479,7 +479,7 @@ def test_a_layer_may_grow_around_what_it_has() -> None:
     assert sticks_out(added.mapping, CHIP, inner, outer)
     how = {"engine": Choice.engine, "parameters": EXACT, "skycell_n_pixels": 10**6}
     first = build_layer_image(inner, inputs, **how)
-    finished = FinishedLayer(as_in_a_file(first), 3, inner)
+    finished = as_in_a_file(first, 3, inner)
     grown = build_layer_image(outer, [*inputs, added], finished=finished, n_strip_rows=11, **how)
     assert_same(grown, build_layer_image(outer, [*inputs, added], **how))
 
@@ -495,8 +495,13 @@ def test_what_sticks_out_of_a_side_that_stays_does_not_matter() -> None:
     assert not sticks_out(on_the_border, CHIP, PixelBox(4, 0, 60, 50), PixelBox(3, 0, 60, 50))
 
 
-def as_in_a_file(layer: LayerImage) -> LayerArrays:
-    return LayerArrays(layer.science.astype(">f4"), layer.weight.astype(">f4"), layer.context.astype(">i4"))
+def as_in_a_file(layer: LayerImage, n_inputs: int, box: PixelBox) -> FinishedLayer:
+    def read(part: PixelBox) -> LayerArrays:
+        rows, columns = part.shifted(-box.x0, -box.y0).slices
+        science, weight = (array[rows, columns].astype(">f4") for array in (layer.science, layer.weight))
+        return LayerArrays(science, weight, layer.context[:, rows, columns].astype(">i4"))
+
+    return FinishedLayer(read, n_inputs, box)
 
 
 def assert_same(found: LayerImage, expected: LayerImage) -> None:

@@ -79,6 +79,30 @@ def test_an_extent_that_another_layer_makes_grow(mvmdb: CommandLine, skycell: st
     assert found == (arrays(from_scratch), statistics(from_scratch))
 
 
+@pytest.mark.parametrize("harm", ["a number of SCI", "a keyword of SCI", "SIMPLE"])
+def test_a_product_that_has_changed_is_not_gone_on_from(
+    mvmdb: CommandLine, skycell: str, tmp_path: Path, harm: str
+) -> None:
+    """Its size is what it was: only its hash tells, when all of it has been read."""
+    former = Path(build(mvmdb, skycell, "--full", "--force"))
+    number = {"a number of SCI": 10, "a keyword of SCI": 11, "SIMPLE": 12}[harm]
+    ingest(mvmdb, tmp_path, number)
+    assert "on from revision" in road(mvmdb, skycell)
+    with fits.open(former) as hdus:
+        place = {
+            "a number of SCI": hdus["SCI"].fileinfo()["datLoc"] + 5,
+            "a keyword of SCI": hdus["SCI"].fileinfo()["hdrLoc"] + 5 * 80 + 40,
+            "SIMPLE": 0,
+        }[harm]
+    with former.open("r+b") as file:
+        file.seek(place)
+        file.write(b"?")
+    built = build(mvmdb, skycell)
+    found = arrays(built), statistics(built)
+    from_scratch = build(mvmdb, skycell, "--full", "--force")
+    assert found == (arrays(from_scratch), statistics(from_scratch))
+
+
 def test_roads_that_are_closed_say_why(mvmdb: CommandLine, skycell: str, tmp_path: Path) -> None:
     [plan] = mvmdb.json("layer", "build", skycell, LAYER, "--set", "pixfrac=0.8", "--dry-run")
     assert plan["road"] == "from scratch: the product in place has other parameters"

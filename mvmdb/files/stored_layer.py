@@ -65,6 +65,7 @@ def _planes(hdu: fits.ImageHDU | fits.CompImageHDU, reader: PieceReader) -> Plan
     def read(box: PixelBox) -> NDArray[Any]:
         firsts = (start + (plane * n_y + box.y0) * row_bytes for plane in range(n_planes))
         rows = [reader.read(first, first + box.height * row_bytes).view(dtype) for first in firsts]
-        return np.stack([part.reshape(box.height, n_x)[:, box.x0 : box.x1] for part in rows])
+        planes = [part.reshape(1, box.height, n_x)[..., box.x0 : box.x1] for part in rows]
+        return planes[0] if n_planes == 1 else np.concatenate(planes)
 
     return read

@@ -1,6 +1,8 @@
 #include "layer.hpp"
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 namespace mvmdb {
@@ -27,42 +29,128 @@ inline std::uint32_t bits_of(float number) {
     return bits;
 }
 
-// Walks along the observed pixels of the rows; neighbours mostly have the same inputs.
-template <typename Pixel, typename Run, typename RowEnd>
-void walk(const Tally& tally, Pixel on_pixel, Run on_run, RowEnd on_row_end) {
-    const long n_pixels = tally.nx * tally.ny;
-    std::vector<std::uint32_t> inputs(std::size_t(tally.n_planes));
-    for (long row = 0; row < tally.ny; ++row) {
-        long length = 0;
-        for (long at = row * tally.nx; at < (row + 1) * tally.nx; ++at) {
-            if (!(tally.weight[at] > 0)) continue;
-            on_pixel(tally.weight[at]);
-            bool is_same = length > 0;
-            for (long plane = 0; plane < tally.n_planes && is_same; ++plane)
-                is_same = inputs[plane] == std::uint32_t(tally.context[plane * n_pixels + at]);
-            if (is_same) {
-                ++length;
-                continue;
-            }
-            if (length) on_run(inputs.data(), length);
-            for (long plane = 0; plane < tally.n_planes; ++plane)
-                inputs[plane] = std::uint32_t(tally.context[plane * n_pixels + at]);
-            length = 1;
-        }
-        if (length) on_run(inputs.data(), length);
-        on_row_end(row);
-    }
-}
+constexpr long kBlock = 64;
+constexpr int kLanes = 8;
 
 inline unsigned byte_of(const std::uint32_t* inputs, long group) {
     return (inputs[group / 4] >> (8 * (group % 4))) & 255u;
 }
 
-float time_of(const Tally& tally, const std::uint32_t* inputs) {
+float time_of(const CountedRows& rows, const std::uint32_t* inputs) {
     double time = 0;
-    for (long group = 0; group < 4 * tally.n_planes; ++group) time += tally.times[256 * group + byte_of(inputs, group)];
+    for (long group = 0; group < 4 * rows.n_planes; ++group) time += rows.times[256 * group + byte_of(inputs, group)];
     return float(time);
 }
+
+// Finishes and counts rows. Most blocks are observed everywhere or nowhere; neighbours mostly have the same inputs.
+class Walk {
+  public:
+    Walk(const CountedRows& rows, const Counts& counts, TimeCounts& times)
+        : rows(rows), counts(counts), times(times), inputs(std::size_t(rows.n_planes)),
+          first_low(counts.first_bin << 16), n_low(counts.n_bins << 16) {}
+
+    void row(long y) {
+        for (double& sum : weight_sums) sum = 0;
+        time_sum = 0;
+        for (long x = 0; x < rows.nx; x += kBlock) block(y, x, rows.nx - x < kBlock ? rows.nx - x : kBlock);
+        end_run();
+        double* sums = weight_sums;
+        counts.row_weight[y] = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+        counts.row_time[y] = time_sum;
+    }
+
+  private:
+    void block(long y, long x, long n) {
+        const long at = y * rows.nx + x;
+        int n_observed = 0;
+        for (long k = 0; k < n; ++k) n_observed += rows.weight[at + k] > 0;
+        if (n_observed == kBlock)
+            whole_block(at);
+        else if (n_observed)
+            for (long k = 0; k < n; ++k)
+                if (rows.weight[at + k] > 0) {
+                    add_weight(at + k, k);
+                    add_inputs(at + k);
+                }
+        if (n_observed && rows.observed) set_bits(rows.observed + y * ((rows.nx + 7) / 8) + x / 8, at, n);
+        if (rows.science && n_observed < n) blank(rows.science, at, n);
+        if (rows.variance) {
+            for (long k = 0; k < n; ++k) rows.variance[at + k] = std::sqrt(rows.variance[at + k]);
+            if (n_observed < n) blank(rows.variance, at, n);
+        }
+    }
+
+    void whole_block(long at) {
+        for (long k = 0; k < kBlock; ++k) add_weight(at + k, k);
+        if (length && has_same_inputs(at))
+            length += kBlock;
+        else
+            for (long k = 0; k < kBlock; ++k) add_inputs(at + k);
+    }
+
+    // Eight sums side by side do not wait for each other; they depend on the column alone.
+    void add_weight(long at, long k) {
+        weight_sums[k % kLanes] += rows.weight[at];
+        const std::uint32_t bits = bits_of(rows.weight[at]), low = bits - first_low;
+        const std::uint32_t high = (bits >> 16) | (std::uint32_t(k & 1) << 16);
+        ++counts.weights[low < n_low ? low + (2u << 16) : high];
+    }
+
+    bool has_same_inputs(long at) const {
+        std::uint32_t differing = 0;
+        for (long plane = 0; plane < rows.n_planes; ++plane) {
+            const std::int32_t* context = rows.context + plane * rows.plane_stride + at;
+            for (long k = 0; k < kBlock; ++k) differing |= std::uint32_t(context[k]) ^ inputs[plane];
+        }
+        return !differing;
+    }
+
+    void add_inputs(long at) {
+        const std::int32_t* context = rows.context + at;
+        bool is_same = length > 0;
+        for (long plane = 0; plane < rows.n_planes && is_same; ++plane)
+            is_same = inputs[plane] == std::uint32_t(context[plane * rows.plane_stride]);
+        if (!is_same) {
+            end_run();
+            for (long plane = 0; plane < rows.n_planes; ++plane)
+                inputs[plane] = std::uint32_t(context[plane * rows.plane_stride]);
+        }
+        ++length;
+    }
+
+    void end_run() {
+        if (!length) return;
+        long n = 0;
+        for (long group = 0; group < 4 * rows.n_planes; ++group) {
+            const unsigned byte = byte_of(inputs.data(), group);
+            counts.bytes[256 * group + byte] += length;
+            n += __builtin_popcount(byte);
+        }
+        const float time = time_of(rows, inputs.data());
+        counts.n_inputs[n] += length;
+        times[bits_of(time)] += length;
+        time_sum += double(time) * double(length);
+        length = 0;
+    }
+
+    void set_bits(std::uint8_t* to, long at, long n) const {
+        for (long k = 0; k < n; ++k) to[k / 8] |= std::uint8_t((rows.weight[at + k] > 0) << (k % 8));
+    }
+
+    void blank(float* image, long at, long n) const {
+        for (long k = at; k < at + n; ++k)
+            if (!(rows.weight[k] > 0)) image[k] = std::numeric_limits<float>::quiet_NaN();
+    }
+
+    const CountedRows& rows;
+    const Counts& counts;
+    TimeCounts& times;
+    std::vector<std::uint32_t> inputs;  // of the run of pixels that is being walked along
+    long length = 0;
+    const std::uint32_t first_low, n_low;
+    double weight_sums[kLanes];
+    double time_sum;
+};
 
 }  // namespace
 
@@ -89,47 +177,16 @@ void merge(const StripPart& strip, const float* science, const float* weight, co
             add(strip, at, science[from], weight[from], variance ? variance + from : nullptr, 1u << bit);
 }
 
-void count_pixels(const Tally& tally, std::int64_t* n_inputs, std::int64_t* bytes, std::int64_t* high_weight,
-                  std::int64_t* high_time, double* row_weight, double* row_time) {
-    double weight_sum = 0, time_sum = 0;
-    walk(
-        tally,
-        [&](float weight) {
-            weight_sum += weight;
-            ++high_weight[bits_of(weight) >> 16];
-        },
-        [&](const std::uint32_t* inputs, long length) {
-            long n = 0;
-            for (long group = 0; group < 4 * tally.n_planes; ++group) {
-                const unsigned byte = byte_of(inputs, group);
-                bytes[256 * group + byte] += length;
-                n += __builtin_popcount(byte);
-            }
-            const float time = time_of(tally, inputs);
-            n_inputs[n] += length;
-            high_time[bits_of(time) >> 16] += length;
-            time_sum += double(time) * double(length);
-        },
-        [&](long row) {
-            row_weight[row] = weight_sum;
-            row_time[row] = time_sum;
-            weight_sum = time_sum = 0;
-        });
+void count_rows(const CountedRows& rows, const Counts& counts, TimeCounts& times) {
+    Walk walk(rows, counts, times);
+    for (long y = 0; y < rows.ny; ++y) walk.row(y);
 }
 
-void count_low_halves(const Tally& tally, std::uint32_t of_weight, std::uint32_t of_time,
-                      std::int64_t* low_weight, std::int64_t* low_time) {
-    walk(
-        tally,
-        [&](float weight) {
-            const std::uint32_t bits = bits_of(weight);
-            if (bits >> 16 == of_weight) ++low_weight[bits & 0xFFFF];
-        },
-        [&](const std::uint32_t* inputs, long length) {
-            const std::uint32_t bits = bits_of(time_of(tally, inputs));
-            if (bits >> 16 == of_time) low_time[bits & 0xFFFF] += length;
-        },
-        [](long) {});
+void count_low_halves(const float* numbers, long n, std::uint32_t high, std::int64_t* low) {
+    for (long at = 0; at < n; ++at) {
+        const std::uint32_t bits = bits_of(numbers[at]);
+        if (bits >> 16 == high && numbers[at] > 0) ++low[bits & 0xFFFF];
+    }
 }
 
 }  // namespace mvmdb

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <unordered_map>
 
 namespace mvmdb {
 
@@ -33,19 +34,36 @@ struct StripPart {
 void merge(const StripPart& strip, const float* science, const float* weight, const float* variance,
            long frame_stride, unsigned bit);
 
-// What is counted on the observed pixels of some rows. Histograms are added to.
-struct Tally {
-    const float* weight;           // (ny, nx)
-    const std::int32_t* context;   // (n_planes, ny, nx)
+// Rows that are complete. Those of one image lie side by side.
+struct CountedRows {
+    const float* weight;          // (ny, nx)
+    const std::int32_t* context;  // (n_planes, ny, nx), planes lie apart by as many elements as the stride says
+    long plane_stride;
     long n_planes, nx, ny;
-    const double* times;           // (4 n_planes, 256): exposure time of the inputs of each value of each byte
+    const double* times;          // (4 n_planes, 256): exposure time of the inputs of each value of each byte
+    float* science;               // null, or made NaN where nothing was observed
+    float* variance;              // null, or made the standard deviation, NaN as well
+    std::uint8_t* observed;       // null, or (ny, (nx + 7) / 8), 0 before: a bit for each pixel, the lowest first
 };
 
-void count_pixels(const Tally& tally, std::int64_t* n_inputs, std::int64_t* bytes, std::int64_t* high_weight,
-                  std::int64_t* high_time, double* row_weight, double* row_time);
+// What is counted on the observed pixels. Histograms are added to.
+struct Counts {
+    std::int64_t* n_inputs;
+    std::int64_t* bytes;
+    // (2 + n_bins, 65536). A weight of which the upper 16 bits are first_bin or one of the n_bins - 1 after it is counted
+    // by its lower bits, in row 2 and following; any other one by its upper bits, in row 0 or 1: neighbours in turns, as
+    // a processor waits when it changes the same number twice.
+    std::uint32_t* weights;
+    std::uint32_t first_bin, n_bins;
+    double* row_weight;
+    double* row_time;
+};
 
-// Histograms of the lower halves of the numbers whose upper halves are the given ones.
-void count_low_halves(const Tally& tally, std::uint32_t of_weight, std::uint32_t of_time,
-                      std::int64_t* low_weight, std::int64_t* low_time);
+using TimeCounts = std::unordered_map<std::uint32_t, std::int64_t>;  // pixels by the bits of their exposure time
+
+void count_rows(const CountedRows& rows, const Counts& counts, TimeCounts& times);
+
+// Histogram of the lower halves of the positive numbers with this upper half.
+void count_low_halves(const float* numbers, long n, std::uint32_t high, std::int64_t* low);
 
 }  // namespace mvmdb

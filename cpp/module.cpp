@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernel.hpp"
@@ -26,10 +27,10 @@ using OutPositions = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::
 using Rows = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
 using ContextRows = nb::ndarray<std::int32_t, nb::ndim<2>, nb::device::cpu>;
 using Weights = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Planes = nb::ndarray<const std::int32_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using Planes = nb::ndarray<const std::int32_t, nb::ndim<3>, nb::device::cpu>;
 using Numbers = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using OutNumbers = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using Counts = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
+using Counted = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
 using Plane = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 // Zeros on a boundary of 64 bytes.
@@ -169,22 +170,43 @@ void merge_frame(Rows science, Rows weight, ContextRows context, std::optional<R
           long(frame_science.stride(0)), bit);
 }
 
-Tally tally_of(const Weights& weight, const Planes& context, const Numbers& times) {
-    return {weight.data(), context.data(), long(context.shape(0)), long(context.shape(2)), long(context.shape(1)),
-            times.data()};
+template <typename T>
+nb::ndarray<nb::numpy, T, nb::ndim<1>> array_of(std::vector<T> numbers) {
+    auto* kept = new std::vector<T>(std::move(numbers));
+    nb::capsule owner(kept, [](void* vector) noexcept { delete static_cast<std::vector<T>*>(vector); });
+    return {kept->data(), {kept->size()}, owner};
 }
 
-void count(Weights weight, Planes context, Numbers times, Counts n_inputs, Counts bytes, Counts high_weight,
-           Counts high_time, OutNumbers row_weight, OutNumbers row_time) {
-    nb::gil_scoped_release release;
-    count_pixels(tally_of(weight, context, times), n_inputs.data(), bytes.data(), high_weight.data(),
-                 high_time.data(), row_weight.data(), row_time.data());
+using Bits = nb::ndarray<std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Histograms = nb::ndarray<std::uint32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// The bits of each exposure time, and the number of its pixels.
+nb::tuple count(Weights weight, Planes context, Numbers times, std::optional<Plane> science, std::optional<Plane> variance,
+                std::optional<Bits> observed, std::uint32_t first_bin, Histograms weights, Counted n_inputs, Counted bytes,
+                OutNumbers row_weight, OutNumbers row_time) {
+    const CountedRows rows{weight.data(), context.data(), long(context.stride(0)), long(context.shape(0)),
+                           long(weight.shape(1)), long(weight.shape(0)), times.data(),
+                           science ? science->data() : nullptr, variance ? variance->data() : nullptr,
+                           observed ? observed->data() : nullptr};
+    const Counts counts{n_inputs.data(), bytes.data(), weights.data(), first_bin, std::uint32_t(weights.shape(0) - 2),
+                        row_weight.data(), row_time.data()};
+    std::vector<std::uint32_t> bits;
+    std::vector<std::int64_t> n_pixels;
+    {
+        nb::gil_scoped_release release;
+        TimeCounts found;
+        count_rows(rows, counts, found);
+        for (const auto& [time, n] : found) {
+            bits.push_back(time);
+            n_pixels.push_back(n);
+        }
+    }
+    return nb::make_tuple(array_of(std::move(bits)), array_of(std::move(n_pixels)));
 }
 
-void count_low(Weights weight, Planes context, Numbers times, std::uint32_t of_weight, std::uint32_t of_time,
-               Counts low_weight, Counts low_time) {
+void count_low(Weights numbers, std::uint32_t high, Counted low) {
     nb::gil_scoped_release release;
-    count_low_halves(tally_of(weight, context, times), of_weight, of_time, low_weight.data(), low_time.data());
+    count_low_halves(numbers.data(), long(numbers.size()), high, low.data());
 }
 
 nb::list instruction_sets() {
@@ -214,9 +236,9 @@ NB_MODULE(_kernel, module) {
                "variance"_a.noconvert().none(), "frame_science"_a.noconvert(), "frame_weight"_a.noconvert(),
                "frame_variance"_a.noconvert().none(), "bit"_a);
     module.def("count", &count, "weight"_a.noconvert(), "context"_a.noconvert(), "times"_a.noconvert(),
-               "n_inputs"_a.noconvert(), "bytes"_a.noconvert(), "high_weight"_a.noconvert(),
-               "high_time"_a.noconvert(), "row_weight"_a.noconvert(), "row_time"_a.noconvert());
-    module.def("count_low", &count_low, "weight"_a.noconvert(), "context"_a.noconvert(), "times"_a.noconvert(),
-               "of_weight"_a, "of_time"_a, "low_weight"_a.noconvert(), "low_time"_a.noconvert());
+               "science"_a.noconvert().none(), "variance"_a.noconvert().none(), "observed"_a.noconvert().none(),
+               "first_bin"_a, "weights"_a.noconvert(), "n_inputs"_a.noconvert(), "bytes"_a.noconvert(),
+               "row_weight"_a.noconvert(), "row_time"_a.noconvert());
+    module.def("count_low", &count_low, "numbers"_a.noconvert(), "high"_a, "low"_a.noconvert());
     module.def("instruction_sets", &instruction_sets);
 }

@@ -23,13 +23,14 @@ def science_cards(plan: LayerPlan, image: LayerImage, chip_headers: Sequence[Chi
     """Return the cards of SCI: electrons per second, with the photometric calibration of the inputs."""
     skies = sky_in_input_units(plan.inputs, image)
     mean_sky = math.fsum(skies) / len(skies)
+    observed = image.weight if image.observed is None else image.observed
     made = [
         *_extension_cards("SCI", "ELECTRONS/S", "electrons per second in an output pixel"),
         *_wcs_cards(plan),
         HeaderCard("VAFACTOR", 1.0, "velocity aberration, removed"),
         HeaderCard("MVMPXARE", _central_area_ratio(plan), "true / nominal area of the central pixel"),
         HeaderCard("LONGSTRN", "OGIP 1.0", "S_REGION goes on in CONTINUE cards"),
-        HeaderCard("S_REGION", s_region(sky_outline(image.weight, plan.grid)) or None, "", _REGION),
+        HeaderCard("S_REGION", s_region(sky_outline(observed, plan.grid)) or None, "", _REGION),
         HeaderCard("MDRIZSKY", mean_sky, "sky subtracted, in input units", "mean over chips"),
         *_photometry_cards(plan, image, chip_headers),
     ]

@@ -12,19 +12,16 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from threading import Lock
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.compiled_engine import add_compiled
 from mvmdb.mosaic.context import byte_times_s, n_context_planes
 from mvmdb.mosaic.inputs import EngineInput
-from mvmdb.mosaic.merge import Strip, empty_strip, finish, go_on, merge, strip_in
+from mvmdb.mosaic.merge import Strip, empty_strip, go_on, merge, strip_in
 from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
-from mvmdb.mosaic.statistics import Tally, empty_tally, input_statistics, summarise, tally_rows
+from mvmdb.mosaic.statistics import input_statistics, summarise
+from mvmdb.mosaic.tally import Tally, count_rows
 from mvmdb.records import (
     COMPILED_ENGINE,
     ENGINE,
@@ -64,15 +61,6 @@ class _Chip:
 
 
 @dataclass(frozen=True, eq=False)
-class _Counting:
-    """What is counted of a layer, by one thread at a time."""
-
-    tally: Tally
-    times_s: NDArray[np.float64]
-    lock: Lock
-
-
-@dataclass(frozen=True, eq=False)
 class _Drawing:
     """A layer that is drawn, strip by strip."""
 
@@ -81,7 +69,7 @@ class _Drawing:
     add: Add
     parameters: DrizzleParameters
     finished: FinishedLayer | None
-    counting: _Counting
+    tally: Tally
     store: Store
     on_chip: Callable[[], None] | None
 
@@ -94,10 +82,9 @@ class _Drawing:
                 self.add(strip, chip.index, chip.item, chip.reach, self.parameters)
             if self.on_chip is not None:
                 self.on_chip()
-        finish(strip)
         first_row = strip.box.y0 - self.box.y0
-        with self.counting.lock:
-            tally_rows(self.counting.tally, first_row, strip.weight, strip.context, self.counting.times_s)
+        images = {"science": strip.science, "variance": strip.variance}
+        count_rows(self.tally, first_row, strip.weight, strip.context, **images)
         self.store(first_row, LayerArrays(strip.science, strip.weight, strip.context, strip.variance))
 
     def n_input_pixels(self, box: PixelBox) -> int:
@@ -176,18 +163,17 @@ def build_layer_image(
     )
     boxes = _strip_boxes(box, n_strip_rows or _n_strip_rows(box, arrays, n_threads))
     chips = _chips(inputs, 0 if finished is None else finished.n_inputs)
-    n_steps, steps = len(boxes) * len(chips), count(1)
-    times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
-    tally = empty_tally(len(arrays.context), box.height)
+    exptimes_s = [item.exptime_s for item in inputs]
+    tally = Tally.empty(box.shape, byte_times_s(exptimes_s, len(arrays.context)))
     drawing = _Drawing(
         box,
         chips,
         _ADD[engine],
         parameters,
         finished,
-        _Counting(tally, times_s, Lock()),
+        tally,
         store or partial(_copy, arrays),
-        None if on_step is None else lambda: on_step(next(steps), n_steps),
+        _on_chip(on_step, len(boxes) * len(chips)),
     )
     largest = partial(empty_strip, boxes[0], len(arrays.context), with_variance=parameters.error)
     # those with most to do come first, so that no thread is left with one when the others are done
@@ -199,11 +185,16 @@ def build_layer_image(
         )
     return LayerImage(
         arrays,
-        statistics=summarise(
-            tally, arrays.weight, arrays.context, times_s, skycell_n_pixels, n_threads=n_threads
-        ),
-        inputs=input_statistics(tally, len(inputs)),
+        summarise(tally, arrays.weight, skycell_n_pixels, n_threads=n_threads),
+        input_statistics(tally, len(inputs)),
+        observed=tally.observed,
     )
+
+
+def _on_chip(on_step: OnStep | None, n_steps: int) -> Callable[[], None] | None:
+    """Return what counts the steps that are done."""
+    steps = count(1)
+    return None if on_step is None else lambda: on_step(next(steps), n_steps)
 
 
 def _chips(inputs: Sequence[EngineInput], n_finished: int) -> list[_Chip]:

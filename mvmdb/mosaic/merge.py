@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.blocks import row_blocks
 from mvmdb.mosaic.compiled import Target, require_compiled
 from mvmdb.mosaic.context import PLANE_BITS, require_bits
 from mvmdb.mosaic.inputs import Float32s
@@ -132,13 +131,3 @@ def part_of(strip: Strip, index: int, box: PixelBox) -> Target:
         None if strip.variance is None else strip.variance[inside],
         index % PLANE_BITS,
     )
-
-
-def finish(strip: Strip) -> None:
-    """Blank what is unobserved, and turn variances into standard deviations, in place."""
-    for rows in row_blocks(*strip.box.shape):
-        unobserved = strip.weight[rows] == 0
-        np.copyto(strip.science[rows], np.nan, where=unobserved)
-        if strip.variance is not None:
-            np.sqrt(strip.variance[rows], out=strip.variance[rows])
-            np.copyto(strip.variance[rows], np.nan, where=unobserved)

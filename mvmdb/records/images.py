@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.sky.bit_mask import BitMask
 from mvmdb.sky.grid import PixelBox
 
 
@@ -120,6 +121,8 @@ class LayerImage:
     inputs: tuple[InputStatistics, ...] = field(default_factory=tuple)
     preparation: Preparation = Preparation()
     footprints: FootprintStatistics | None = None
+    observed: BitMask | None = None
+    """Where the weight is positive, as it was seen while the layer was drawn."""
 
     @property
     def science(self) -> NDArray[np.float32]:

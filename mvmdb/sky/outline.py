@@ -14,13 +14,14 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Polygon
 
+from mvmdb.sky.bit_mask import BitMask
 from mvmdb.sky.footprint import SkyRing
 from mvmdb.sky.grid import TanGrid
 
 Mask = NDArray[np.bool_]
-Observed = NDArray[np.generic]
-"""``(ny, nx)``, 0 where nothing was observed: a mask, or weights, in memory or mapped from a file."""
-Part = tuple[slice, ...]
+Observed = BitMask | NDArray[np.generic]
+"""``(ny, nx)``, 0 where nothing was observed: bits, a mask, or weights, in memory or mapped from a file."""
+Part = tuple[slice, slice]
 Indices = NDArray[np.int64]
 
 CLOSED_PIX = 2
@@ -44,7 +45,7 @@ def sky_outline(observed: Observed, grid: TanGrid) -> tuple[SkyRing, ...]:
     Parameters
     ----------
     observed
-        Mask or weights ``(ny, nx)``, read a tile at a time.
+        Bits, mask or weights ``(ny, nx)``; of arrays bits are made first, some rows at a time.
     grid
         Its grid.
 
@@ -99,8 +100,9 @@ class Loop:
 
 def closed(observed: Observed, part: Part, closed_pix: int) -> Mask:
     """Return a part of a mask without the gaps that are at most ``2 closed_pix`` wide (a closing)."""
-    near, missing = _with_ring(observed.shape, part, 2 * closed_pix, 2 * closed_pix)
-    mask: Mask = observed[near] != 0
+    bits = _bits(observed)
+    near, missing = _with_ring(bits.shape, part, 2 * closed_pix, 2 * closed_pix)
+    mask = bits[near]
     if not mask.any() or mask.all():
         return np.full([one.stop - one.start for one in part], mask.any())
     grown = _over_windows(np.pad(mask, missing), closed_pix, np.logical_or)
@@ -116,7 +118,12 @@ def _with_ring(
         start, stop = one.start - before, one.stop + after
         near.append(slice(max(start, 0), min(stop, n_pix)))
         missing.append((max(-start, 0), max(stop - n_pix, 0)))
-    return tuple(near), missing
+    rows, columns = near
+    return (rows, columns), missing
+
+
+def _bits(observed: Observed) -> BitMask:
+    return observed if isinstance(observed, BitMask) else BitMask.of(observed)
 
 
 def _over_windows(mask: Mask, reach_pix: int, combine: np.ufunc) -> Mask:
@@ -160,9 +167,10 @@ def _corners(observed: Observed, closed_pix: int) -> tuple[Indices, Indices, Mas
     right of it is set. Where two pixels touch at a corner alone there are two corners. The first of them in
     its row ends the piece of boundary to its left; the upper of them begins the piece above it.
     """
-    n_y, n_x = observed.shape
+    bits = _bits(observed)
+    n_y, n_x = bits.shape
     tiles = [
-        _corners_in((rows, columns), observed, closed_pix)
+        _corners_in((rows, columns), bits, closed_pix)
         for rows in _slices(n_y + 1)
         for columns in _slices(n_x + 1)
     ]
@@ -175,10 +183,14 @@ def _slices(n: int) -> list[slice]:
     return [slice(start, min(start + _TILE_PIX, n)) for start in range(0, n, _TILE_PIX)]
 
 
-def _corners_in(tile: Part, observed: Observed, closed_pix: int) -> tuple[Indices, Indices, Mask, Mask]:
-    """Return what :func:`_corners` does, of one tile; most are all one, which is soon seen."""
-    near, missing = _with_ring(observed.shape, tile, 1, 0)
-    mask = closed(observed, near, closed_pix)
+def _corners_in(tile: Part, bits: BitMask, closed_pix: int) -> tuple[Indices, Indices, Mask, Mask]:
+    """Return what :func:`_corners` does, of one tile; most are all one, which the bits tell soon."""
+    near, missing = _with_ring(bits.shape, tile, 1, 0)
+    around, _ = _with_ring(bits.shape, near, 2 * closed_pix, 2 * closed_pix)
+    same = bits.same_everywhere(around)
+    if same is False or (same and not np.any(missing)):
+        return _NO_INDICES, _NO_INDICES, _NO_MASK, _NO_MASK
+    mask = closed(bits, near, closed_pix)
     if not mask.any() or (mask.all() and not np.any(missing)):
         return _NO_INDICES, _NO_INDICES, _NO_MASK, _NO_MASK
     padded = np.pad(mask, missing)
@@ -186,7 +198,8 @@ def _corners_in(tile: Part, observed: Observed, closed_pix: int) -> tuple[Indice
         padded[rows, columns] for rows in _SIDES for columns in _SIDES
     )
     is_touch = (lower_left == upper_right) & (lower_right == upper_left) & (lower_left != lower_right)
-    y, x = np.nonzero((lower_left ^ lower_right ^ upper_left ^ upper_right) | is_touch)
+    is_corner = (lower_left ^ lower_right ^ upper_left ^ upper_right) | is_touch
+    y, x = np.divmod(np.flatnonzero(is_corner), is_corner.shape[1])  # np.nonzero takes ten times as long
     is_twin, left_is_lower, is_filled = is_touch[y, x], lower_left[y, x], upper_right[y, x]
     place = np.repeat(np.arange(len(x)), 1 + is_twin)
     is_second = np.append(False, place[1:] == place[:-1])[: len(place)]

@@ -23,9 +23,8 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "finding where chips fall": ((engine, "find_reach"),),
     "reading": ((compiled_engine, "read_part"),),
     "mapping and kernel": ((compiled_engine, "drizzle_onto"),),
-    "blanking": ((engine, "finish"),),
-    "statistics": (
-        (engine, "tally_rows"),
+    "blanking and statistics": (
+        (engine, "count_rows"),
         (engine, "summarise"),
         (statistics, "_low_halves"),
         (draw, "_footprint_statistics"),

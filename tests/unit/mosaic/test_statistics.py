@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mvmdb.errors import ContextOverflowError, EmptyLayerError, GridMismatchError
 from mvmdb.mosaic.context import byte_times_s
-from mvmdb.mosaic.statistics import compute_statistics, empty_tally, input_statistics, tally_rows
+from mvmdb.mosaic.statistics import compute_statistics, input_statistics
+from mvmdb.mosaic.tally import Tally, count_rows
 
 
 def random_layer(seed: int, shape: tuple[int, int], n_inputs: int) -> tuple[np.ndarray, ...]:
@@ -107,8 +108,8 @@ def test_arrays_must_belong_together() -> None:
 
 def test_input_statistics_count_the_pixels_of_each_input() -> None:
     contributed, _, weight, context = random_layer(5, (20, 30), 70)
-    tally = empty_tally(len(context), context.shape[1])
-    tally_rows(tally, 0, weight, context, byte_times_s(np.ones(70), len(context)))
+    tally = Tally.empty(weight.shape, byte_times_s(np.ones(70), len(context)))
+    count_rows(tally, 0, weight, context)
     found = input_statistics(tally, 70)
     assert [item.context_index for item in found] == list(range(70))
     assert [item.n_pixels_contributed for item in found] == contributed.sum(axis=(1, 2)).tolist()

@@ -18,8 +18,11 @@ void map_row(const Mapping&, double x0, double y, long n, double* x_out, double*
 
 namespace {
 
-// Overlaps of less than this part of an input pixel are rounding where frames are aligned; they count as none.
-constexpr double kSliver = 1e-10;
+// Positions are known to this part of an output pixel. What reaches less far into a column or row of output pixels
+// does not reach it: where frames are aligned, rounding would decide.
+constexpr double kReach = 1e-8;
+// Overlaps of less than this part of an input pixel are rounding of the areas.
+constexpr double kSliver = 1e-14;
 // Up to this many output pixels on a side, overlaps are unrolled and held on the stack.
 constexpr long kUnrolled = 6;
 constexpr long kLargest = 256;  // more output pixels on a side are refused
@@ -293,14 +296,17 @@ Corners corners_of(const Job& job, const RowPositions* const rows[3], long k) {
              fused(load(above.right_y + k), h, right_y), fused(load(above.left_y + k), h, left_y)}};
 }
 
+// Output pixels between the edge of the first one and a position relative to it.
+V pixels_up_to(V high) { return greatest(floor(high - kReach), V{}) + 1.0; }
+
 // Take the corners relative to the first output pixel; return how many output pixels they reach across.
 V make_local(V (&corner)[4], V& first, double box_start) {
     const V low = least(least(corner[0], corner[1]), least(corner[2], corner[3]));
     const V high = greatest(greatest(corner[0], corner[1]), greatest(corner[2], corner[3]));
-    const V pixel = floor(low + 0.5);
+    const V pixel = floor(low + (0.5 + kReach));
     first = pixel - box_start;
     for (V& value : corner) value = (value - pixel) + 0.5;
-    return floor((high - pixel) + 0.5) + 1.0;
+    return pixels_up_to((high - pixel) + 0.5);
 }
 
 // One side of the quadrilaterals as x(t) = x + slope t above y, t from 0 to height.
@@ -402,12 +408,16 @@ V overlap(V low, V high, double edge) {
     return greatest(least(high, all(edge + 1)) - greatest(low, all(edge)), V{});
 }
 
-void turbo_shares(V low_x, V low_y, V side, V weight, long n, float* shares) {
-    const V per_area = 1.0 / (side * side);
+struct Span {
+    V low, high;
+};
+
+void turbo_shares(const Span& x, const Span& y, V weight, long n, float* shares) {
+    const V per_area = 1.0 / ((x.high - x.low) * (y.high - y.low));
     for (long row = 0; row < n; ++row) {
-        const V high = overlap(low_y, low_y + side, double(row)) * per_area;
+        const V high = overlap(y.low, y.high, double(row)) * per_area;
         for (long column = 0; column < n; ++column) {
-            const V part = overlap(low_x, low_x + side, double(column)) * high;
+            const V part = overlap(x.low, x.high, double(column)) * high;
             store(shares + (row * n + column) * kLanes, part > kSliver ? part * weight : V{});
         }
     }
@@ -448,6 +458,7 @@ bool square_group(const Job& job, Window& window, Group& group, Corners corners,
     const long n = select(window, group, wide, high);
     if (n == 0) return true;
     if (!room.make_for(n)) return false;
+    for (V& y : corners.y) y = least(high, y);  // in this order what is no number stays so
     switch (n) {
         case 1: square_shares<1>(corners, wide, group.weight, room.shares); break;
         case 2: square_shares<2>(corners, wide, group.weight, room.shares); break;
@@ -461,17 +472,24 @@ bool square_group(const Job& job, Window& window, Group& group, Corners corners,
     return true;
 }
 
+// From the first output pixel on, cut to the output pixels that are reached.
+Span span_of(V centre, double side, double box_start, V& first, V& n) {
+    const V low = centre - 0.5 * side, pixel = floor(low + (0.5 + kReach));
+    const V inside = greatest((low - pixel) + 0.5, V{});
+    first = pixel - box_start;
+    n = pixels_up_to(inside + side);
+    return {inside, least(inside + side, n)};
+}
+
 bool turbo_group(const Job& job, Window& window, Group& group, const RowPositions& row, long k, double side,
                  Room& room) {
-    const V low_x = load(row.x + k + 1) - 0.5 * side, low_y = load(row.y + k + 1) - 0.5 * side;
-    const V column = floor(low_x + 0.5), line = floor(low_y + 0.5);
-    group.column = column - double(window.x0);
-    group.row = line - double(window.y0);
-    const V x = (low_x - column) + 0.5, y = (low_y - line) + 0.5;
-    const long n = select(window, group, floor(x + side) + 1.0, floor(y + side) + 1.0);
+    V wide, high;
+    const Span x = span_of(load(row.x + k + 1), side, double(window.x0), group.column, wide);
+    const Span y = span_of(load(row.y + k + 1), side, double(window.y0), group.row, high);
+    const long n = select(window, group, wide, high);
     if (n == 0) return true;
     if (!room.make_for(n)) return false;
-    turbo_shares(x, y, all(side), group.weight, n, room.shares);
+    turbo_shares(x, y, group.weight, n, room.shares);
     add_shares(job, window, group, room.shares, n);
     return true;
 }

@@ -113,8 +113,9 @@ def drizzle_onto(
     Notes
     -----
     As in ``drizzle`` 3.0, corners are bilinear in the centres of neighbours, and the turbo kernel
-    drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. Overlaps of
-    less than 1e-10 of an input pixel are taken for the rounding they mostly are, and left out.
+    drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. What reaches
+    less than 1e-8 output pixel into a column or row of output pixels does not reach it, so that rounding
+    decides nothing where frames are aligned; any other overlap counts from 1e-14 of an input pixel on.
 
     A chip is summed by tiles, and each tile is added to the mean. Tiles lie fixed on the chip, so that no bit
     depends on the box, as long as every row that reaches it is given, in one call.

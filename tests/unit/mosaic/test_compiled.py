@@ -173,7 +173,7 @@ def test_the_overlaps_are_the_areas_of_polygons(scale: float, angle_rad: float) 
         outline = shapely.Polygon([centre + u * along_x + v * along_y for u, v in signs])
         expected = overlap_areas(outline, chip.box.shape) / outline.area
         np.testing.assert_allclose(shares, expected, rtol=1e-6, atol=2e-10)
-        assert np.array_equal(shares > 0, expected > 1e-10)
+        assert np.array_equal(shares > 0, expected > 1e-12)
 
 
 @given(chip=chips, kernel=kernels, pixfrac=pixfracs, edges=st.lists(st.floats(0, 1), min_size=1, max_size=4))

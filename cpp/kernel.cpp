@@ -9,12 +9,13 @@
 // rows given: cut into strips in any way, the output has the same bits.
 
 #include "kernel.hpp"
+#include "reading.hpp"
 #include "vectors.hpp"
 
 namespace mvmdb::KERNEL_ISA {
 
 long map_scratch();
-void map_row(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
+void map_row(const Mapping&, double x0, double step, double y, long n, double* x_out, double* y_out, double* scratch);
 
 namespace {
 
@@ -30,6 +31,7 @@ constexpr double kNearlyZero = 1e-14;
 constexpr long kBlock = 256;
 constexpr long kTileRows = 128, kTileRowsOfLargePixels = 32;
 constexpr double kLargePixel = 4;  // in output pixels
+constexpr long kSampledColumns = 8;  // how far apart positions are looked at to find where a tile falls
 
 typedef float Sums2 __attribute__((vector_size(8), aligned(4)));
 typedef float Sums4 __attribute__((vector_size(16), aligned(4)));
@@ -79,10 +81,6 @@ struct Window {
     }
 };
 
-struct Row {
-    float *flux, *weight, *variance;  // masked: 0 where nothing is to be added
-};
-
 template <typename T>
 T* take(double*& scratch, long n) {
     T* taken = reinterpret_cast<T*>(scratch);
@@ -90,53 +88,27 @@ T* take(double*& scratch, long n) {
     return taken;
 }
 
-bool is_finite(float value) { return value - value == 0.0f; }
+// ---------------------------------------------------------------- positions
 
-// ---------------------------------------------------------------- rows
-
-// Some columns of the input.
-struct Block {
-    long start, n;
-};
-
-// Copy a row, flux scaled to an output pixel and weight 0 where it is masked; tell whether anything is left.
-bool read_row(const Job& job, const Block& block, long j, const Row& to) {
-    const float* rate = job.rate + j * job.rate_stride + block.start;
-    const float* weight = job.weight + j * job.weight_stride + block.start;
-    const float area_ratio = float(job.area_ratio);
-    int any = 0;
-    // rows lie too far apart for the processor to see them coming
-    for (long k = 0; j + 1 < job.ny && k < block.n; k += 16) {
-        __builtin_prefetch(rate + job.rate_stride + k);
-        __builtin_prefetch(weight + job.weight_stride + k);
+// Positions of every so many centres of row j, from the ring to the ring or beyond; tell how many.
+long sample_row(const Job& job, const Block& block, long j, long step, const RowPositions& to, double* scratch) {
+    const long n = (block.n + step) / step + 1;
+    if (job.mapping) {
+        const double x0 = double(job.x0 + block.start - 1);
+        map_row(*job.mapping, x0, double(step), double(job.y0 + j), n, to.x, to.y, scratch);
+        return n;
     }
-    for (long k = 0; k < block.n; ++k) {
-        const bool good = (weight[k] > 0) & is_finite(weight[k]) & is_finite(rate[k]);
-        to.weight[k] = good ? weight[k] : 0.0f;
-        to.flux[k] = good ? rate[k] * area_ratio : 0.0f;
-        any |= good;
+    const double* from = job.positions + 2 * ((job.nx + 2) * (j + 1) + block.start);
+    for (long k = 0; k < n; ++k) {
+        to.x[k] = from[2 * step * k];
+        to.y[k] = from[2 * step * k + 1];
     }
-    for (long k = block.n; k < block.n + kLanes; ++k) to.weight[k] = 0;
-    if (any && job.variance) {
-        const float* variance = job.variance + j * job.variance_stride + block.start;
-        for (long k = 0; k < block.n; ++k)
-            to.variance[k] = to.weight[k] > 0 ? variance[k] * (area_ratio * area_ratio) : 0.0f;
-    }
-    return any;
+    return n;
 }
 
 // Positions of the centres of row j, ring included.
 void place_row(const Job& job, const Block& block, long j, const RowPositions& to, double* scratch) {
-    const long n = block.n + 2;
-    if (job.mapping) {
-        map_row(*job.mapping, double(job.x0 + block.start - 1), double(job.y0 + j), n, to.x, to.y, scratch);
-        return;
-    }
-    const double* from = job.positions + 2 * ((job.nx + 2) * (j + 1) + block.start);
-    for (long k = 0; k < n; ++k) {
-        to.x[k] = from[2 * k];
-        to.y[k] = from[2 * k + 1];
-    }
+    sample_row(job, block, j, 1, to, scratch);
 }
 
 // Half a pixel fraction to both sides, along the lines between neighbouring centres.
@@ -597,14 +569,14 @@ Bounds around(const double* x, const double* y, long n) {
 
 double magnitude(double value) { return value < 0 ? -value : value; }
 
-// How far a tile reaches beyond three of its rows of centres: generously, twice a pixel and twice the bend.
-double margin_beyond(const RowPositions* rows, long n, double n_rows) {
+// How far a tile reaches beyond some centres of three of its rows: generously, twice a pixel and twice the bend.
+double margin_beyond(const RowPositions* rows, long n, double n_columns, double n_rows) {
     double step = 0, bend = 0;
     for (long k = 0; k < n; ++k) {
         for (int axis = 0; axis < 2; ++axis) {
             const double* lines[3];
             for (int i = 0; i < 3; ++i) lines[i] = axis ? rows[i].y : rows[i].x;
-            const double along = magnitude(lines[1][k] - lines[1][k + 1 < n ? k + 1 : k]);
+            const double along = magnitude(lines[1][k] - lines[1][k + 1 < n ? k + 1 : k]) / n_columns;
             const double across = magnitude(lines[2][k] - lines[0][k]) / n_rows;
             const double off = magnitude(lines[2][k] - 2 * lines[1][k] + lines[0][k]);
             step = along > step ? along : step;
@@ -618,19 +590,20 @@ double margin_beyond(const RowPositions* rows, long n, double n_rows) {
 // Where the centres of rows start to stop - 1 and of a ring fall, widened by what their pixels reach beyond.
 Place place_of(const Job& job, const Block& block, long start, long stop, Buffers& buffers) {
     Place place;
-    const long n = block.n + 2, first = start - 1, n_rows = stop - start + 2;
+    const long first = start - 1, n_rows = stop - start + 2;
     place.margin = 2 * turbo_side(job) + 4;
     // given positions may jump; the closed form is smooth
-    const long n_samples = job.mapping ? 3 : n_rows;
+    const long n_samples = job.mapping ? 3 : n_rows, step = job.mapping ? kSampledColumns : 1;
+    long n = 0;
     for (long i = 0; i < n_samples; ++i) {
         const RowPositions& row = buffers.sampled[i % 3];
         const long j = first + i * (n_rows - 1) / (n_samples - 1);
-        place_row(job, block, j, row, buffers.mapping);
+        n = sample_row(job, block, j, step, row, buffers.mapping);
         place.rows[i % 3] = around(row.x, row.y, n);
         place.at[i % 3] = double(j);
         extend(place.all, place.rows[i % 3]);
     }
-    if (job.mapping) place.margin += margin_beyond(buffers.sampled, n, double(n_rows - 1));
+    if (job.mapping) place.margin += margin_beyond(buffers.sampled, n, double(step), double(n_rows - 1));
     place.all.x0 -= place.margin;
     place.all.y0 -= place.margin;
     place.all.x1 += place.margin;

@@ -21,8 +21,8 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "opening inputs": ((draw, "open_inputs"), (prepare, "open_exposure")),
     "hashing": ((hashlib, "sha256"), (hashlib, "file_digest"), (drafts, "file_sha256")),
     "finding where chips fall": ((engine, "find_reach"),),
-    "reading": ((compiled_engine, "read_part"),),
-    "mapping and kernel": ((compiled_engine, "drizzle_onto"),),
+    "reading where the kernel does not": ((compiled_engine, "read_part"),),
+    "reading, mapping and kernel": ((compiled_engine, "drizzle_onto"),),
     "blanking": ((engine, "finish"),),
     "statistics": (
         (engine, "tally_rows"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mvmdb.mosaic import compiled
 from mvmdb.mosaic.compiled import Target, drizzle_onto, instruction_sets
+from mvmdb.mosaic.inputs import Part
 from mvmdb.sky.distortion import ChipDistortion
 from mvmdb.sky.grid import PixelBox, TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
@@ -26,7 +27,7 @@ def weights_on(box: PixelBox, weight: Float32s, mapping: Any, **options: Any) ->
     """Return what some pixels give to a box of the output."""
     science, total = (np.zeros(box.shape, dtype=np.float32) for _ in range(2))
     target = Target(box, science, total, np.zeros(box.shape, dtype=np.int32), None, 0)
-    drizzle_onto(target, np.ones_like(weight), weight, None, mapping, origin=(0, 0), **options)
+    drizzle_onto(target, Part(np.ones_like(weight), weight, None), mapping, origin=(0, 0), **options)
     return total
 
 

@@ -9,17 +9,21 @@
 // rows given: cut into strips in any way, the output has the same bits.
 
 #include "kernel.hpp"
+#include "reading.hpp"
 #include "vectors.hpp"
 
 namespace mvmdb::KERNEL_ISA {
 
 long map_scratch();
-void map_row(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
+void map_row(const Mapping&, double x0, double step, double y, long n, double* x_out, double* y_out, double* scratch);
 
 namespace {
 
-// Overlaps of less than this part of an input pixel are rounding where frames are aligned; they count as none.
-constexpr double kSliver = 1e-10;
+// Positions are known to this part of an output pixel. What reaches less far into a column or row of output pixels
+// does not reach it: where frames are aligned, rounding would decide.
+constexpr double kReach = 1e-8;
+// Overlaps of less than this part of an input pixel are rounding of the areas.
+constexpr double kSliver = 1e-14;
 // Up to this many output pixels on a side, overlaps are unrolled and held on the stack.
 constexpr long kUnrolled = 6;
 constexpr long kLargest = 256;  // more output pixels on a side are refused
@@ -27,6 +31,7 @@ constexpr double kNearlyZero = 1e-14;
 constexpr long kBlock = 256;
 constexpr long kTileRows = 128, kTileRowsOfLargePixels = 32;
 constexpr double kLargePixel = 4;  // in output pixels
+constexpr long kSampledColumns = 8;  // how far apart positions are looked at to find where a tile falls
 
 typedef float Sums2 __attribute__((vector_size(8), aligned(4)));
 typedef float Sums4 __attribute__((vector_size(16), aligned(4)));
@@ -76,10 +81,6 @@ struct Window {
     }
 };
 
-struct Row {
-    float *flux, *weight, *variance;  // masked: 0 where nothing is to be added
-};
-
 template <typename T>
 T* take(double*& scratch, long n) {
     T* taken = reinterpret_cast<T*>(scratch);
@@ -87,53 +88,27 @@ T* take(double*& scratch, long n) {
     return taken;
 }
 
-bool is_finite(float value) { return value - value == 0.0f; }
+// ---------------------------------------------------------------- positions
 
-// ---------------------------------------------------------------- rows
-
-// Some columns of the input.
-struct Block {
-    long start, n;
-};
-
-// Copy a row, flux scaled to an output pixel and weight 0 where it is masked; tell whether anything is left.
-bool read_row(const Job& job, const Block& block, long j, const Row& to) {
-    const float* rate = job.rate + j * job.rate_stride + block.start;
-    const float* weight = job.weight + j * job.weight_stride + block.start;
-    const float area_ratio = float(job.area_ratio);
-    int any = 0;
-    // rows lie too far apart for the processor to see them coming
-    for (long k = 0; j + 1 < job.ny && k < block.n; k += 16) {
-        __builtin_prefetch(rate + job.rate_stride + k);
-        __builtin_prefetch(weight + job.weight_stride + k);
+// Positions of every so many centres of row j, from the ring to the ring or beyond; tell how many.
+long sample_row(const Job& job, const Block& block, long j, long step, const RowPositions& to, double* scratch) {
+    const long n = (block.n + step) / step + 1;
+    if (job.mapping) {
+        const double x0 = double(job.x0 + block.start - 1);
+        map_row(*job.mapping, x0, double(step), double(job.y0 + j), n, to.x, to.y, scratch);
+        return n;
     }
-    for (long k = 0; k < block.n; ++k) {
-        const bool good = (weight[k] > 0) & is_finite(weight[k]) & is_finite(rate[k]);
-        to.weight[k] = good ? weight[k] : 0.0f;
-        to.flux[k] = good ? rate[k] * area_ratio : 0.0f;
-        any |= good;
+    const double* from = job.positions + 2 * ((job.nx + 2) * (j + 1) + block.start);
+    for (long k = 0; k < n; ++k) {
+        to.x[k] = from[2 * step * k];
+        to.y[k] = from[2 * step * k + 1];
     }
-    for (long k = block.n; k < block.n + kLanes; ++k) to.weight[k] = 0;
-    if (any && job.variance) {
-        const float* variance = job.variance + j * job.variance_stride + block.start;
-        for (long k = 0; k < block.n; ++k)
-            to.variance[k] = to.weight[k] > 0 ? variance[k] * (area_ratio * area_ratio) : 0.0f;
-    }
-    return any;
+    return n;
 }
 
 // Positions of the centres of row j, ring included.
 void place_row(const Job& job, const Block& block, long j, const RowPositions& to, double* scratch) {
-    const long n = block.n + 2;
-    if (job.mapping) {
-        map_row(*job.mapping, double(job.x0 + block.start - 1), double(job.y0 + j), n, to.x, to.y, scratch);
-        return;
-    }
-    const double* from = job.positions + 2 * ((job.nx + 2) * (j + 1) + block.start);
-    for (long k = 0; k < n; ++k) {
-        to.x[k] = from[2 * k];
-        to.y[k] = from[2 * k + 1];
-    }
+    sample_row(job, block, j, 1, to, scratch);
 }
 
 // Half a pixel fraction to both sides, along the lines between neighbouring centres.
@@ -293,14 +268,17 @@ Corners corners_of(const Job& job, const RowPositions* const rows[3], long k) {
              fused(load(above.right_y + k), h, right_y), fused(load(above.left_y + k), h, left_y)}};
 }
 
+// Output pixels between the edge of the first one and a position relative to it.
+V pixels_up_to(V high) { return greatest(floor(high - kReach), V{}) + 1.0; }
+
 // Take the corners relative to the first output pixel; return how many output pixels they reach across.
 V make_local(V (&corner)[4], V& first, double box_start) {
     const V low = least(least(corner[0], corner[1]), least(corner[2], corner[3]));
     const V high = greatest(greatest(corner[0], corner[1]), greatest(corner[2], corner[3]));
-    const V pixel = floor(low + 0.5);
+    const V pixel = floor(low + (0.5 + kReach));
     first = pixel - box_start;
     for (V& value : corner) value = (value - pixel) + 0.5;
-    return floor((high - pixel) + 0.5) + 1.0;
+    return pixels_up_to((high - pixel) + 0.5);
 }
 
 // One side of the quadrilaterals as x(t) = x + slope t above y, t from 0 to height.
@@ -402,12 +380,16 @@ V overlap(V low, V high, double edge) {
     return greatest(least(high, all(edge + 1)) - greatest(low, all(edge)), V{});
 }
 
-void turbo_shares(V low_x, V low_y, V side, V weight, long n, float* shares) {
-    const V per_area = 1.0 / (side * side);
+struct Span {
+    V low, high;
+};
+
+void turbo_shares(const Span& x, const Span& y, V weight, long n, float* shares) {
+    const V per_area = 1.0 / ((x.high - x.low) * (y.high - y.low));
     for (long row = 0; row < n; ++row) {
-        const V high = overlap(low_y, low_y + side, double(row)) * per_area;
+        const V high = overlap(y.low, y.high, double(row)) * per_area;
         for (long column = 0; column < n; ++column) {
-            const V part = overlap(low_x, low_x + side, double(column)) * high;
+            const V part = overlap(x.low, x.high, double(column)) * high;
             store(shares + (row * n + column) * kLanes, part > kSliver ? part * weight : V{});
         }
     }
@@ -448,6 +430,7 @@ bool square_group(const Job& job, Window& window, Group& group, Corners corners,
     const long n = select(window, group, wide, high);
     if (n == 0) return true;
     if (!room.make_for(n)) return false;
+    for (V& y : corners.y) y = least(high, y);  // in this order what is no number stays so
     switch (n) {
         case 1: square_shares<1>(corners, wide, group.weight, room.shares); break;
         case 2: square_shares<2>(corners, wide, group.weight, room.shares); break;
@@ -461,17 +444,24 @@ bool square_group(const Job& job, Window& window, Group& group, Corners corners,
     return true;
 }
 
+// From the first output pixel on, cut to the output pixels that are reached.
+Span span_of(V centre, double side, double box_start, V& first, V& n) {
+    const V low = centre - 0.5 * side, pixel = floor(low + (0.5 + kReach));
+    const V inside = greatest((low - pixel) + 0.5, V{});
+    first = pixel - box_start;
+    n = pixels_up_to(inside + side);
+    return {inside, least(inside + side, n)};
+}
+
 bool turbo_group(const Job& job, Window& window, Group& group, const RowPositions& row, long k, double side,
                  Room& room) {
-    const V low_x = load(row.x + k + 1) - 0.5 * side, low_y = load(row.y + k + 1) - 0.5 * side;
-    const V column = floor(low_x + 0.5), line = floor(low_y + 0.5);
-    group.column = column - double(window.x0);
-    group.row = line - double(window.y0);
-    const V x = (low_x - column) + 0.5, y = (low_y - line) + 0.5;
-    const long n = select(window, group, floor(x + side) + 1.0, floor(y + side) + 1.0);
+    V wide, high;
+    const Span x = span_of(load(row.x + k + 1), side, double(window.x0), group.column, wide);
+    const Span y = span_of(load(row.y + k + 1), side, double(window.y0), group.row, high);
+    const long n = select(window, group, wide, high);
     if (n == 0) return true;
     if (!room.make_for(n)) return false;
-    turbo_shares(x, y, all(side), group.weight, n, room.shares);
+    turbo_shares(x, y, group.weight, n, room.shares);
     add_shares(job, window, group, room.shares, n);
     return true;
 }
@@ -579,14 +569,14 @@ Bounds around(const double* x, const double* y, long n) {
 
 double magnitude(double value) { return value < 0 ? -value : value; }
 
-// How far a tile reaches beyond three of its rows of centres: generously, twice a pixel and twice the bend.
-double margin_beyond(const RowPositions* rows, long n, double n_rows) {
+// How far a tile reaches beyond some centres of three of its rows: generously, twice a pixel and twice the bend.
+double margin_beyond(const RowPositions* rows, long n, double n_columns, double n_rows) {
     double step = 0, bend = 0;
     for (long k = 0; k < n; ++k) {
         for (int axis = 0; axis < 2; ++axis) {
             const double* lines[3];
             for (int i = 0; i < 3; ++i) lines[i] = axis ? rows[i].y : rows[i].x;
-            const double along = magnitude(lines[1][k] - lines[1][k + 1 < n ? k + 1 : k]);
+            const double along = magnitude(lines[1][k] - lines[1][k + 1 < n ? k + 1 : k]) / n_columns;
             const double across = magnitude(lines[2][k] - lines[0][k]) / n_rows;
             const double off = magnitude(lines[2][k] - 2 * lines[1][k] + lines[0][k]);
             step = along > step ? along : step;
@@ -600,19 +590,20 @@ double margin_beyond(const RowPositions* rows, long n, double n_rows) {
 // Where the centres of rows start to stop - 1 and of a ring fall, widened by what their pixels reach beyond.
 Place place_of(const Job& job, const Block& block, long start, long stop, Buffers& buffers) {
     Place place;
-    const long n = block.n + 2, first = start - 1, n_rows = stop - start + 2;
+    const long first = start - 1, n_rows = stop - start + 2;
     place.margin = 2 * turbo_side(job) + 4;
     // given positions may jump; the closed form is smooth
-    const long n_samples = job.mapping ? 3 : n_rows;
+    const long n_samples = job.mapping ? 3 : n_rows, step = job.mapping ? kSampledColumns : 1;
+    long n = 0;
     for (long i = 0; i < n_samples; ++i) {
         const RowPositions& row = buffers.sampled[i % 3];
         const long j = first + i * (n_rows - 1) / (n_samples - 1);
-        place_row(job, block, j, row, buffers.mapping);
+        n = sample_row(job, block, j, step, row, buffers.mapping);
         place.rows[i % 3] = around(row.x, row.y, n);
         place.at[i % 3] = double(j);
         extend(place.all, place.rows[i % 3]);
     }
-    if (job.mapping) place.margin += margin_beyond(buffers.sampled, n, double(n_rows - 1));
+    if (job.mapping) place.margin += margin_beyond(buffers.sampled, n, double(step), double(n_rows - 1));
     place.all.x0 -= place.margin;
     place.all.y0 -= place.margin;
     place.all.x1 += place.margin;

@@ -38,8 +38,19 @@ struct Strip {
     int bit;          // of the context, as a mask
 };
 
+// Pixels of a chip as they stand in a file: big-endian float32, and big-endian flags of 16 bits.
+struct StoredRows {
+    const unsigned* science;
+    const unsigned short* flags;
+    long science_stride, flags_stride;  // of rows, in elements
+    float factor, flux_scale, sky;      // science * factor * flux_scale - sky is the rate
+    unsigned short rejecting;           // a pixel with any of these flags is masked
+    float exptime;                      // the weight of all others
+};
+
 // One call: the rows of a chip, where they fall, and what they are added to.
 struct Job {
+    const StoredRows* stored;  // or
     const float* rate;
     const float* weight;
     const float* variance;                             // null where none is wanted
@@ -60,7 +71,8 @@ struct Routines {
     long (*drizzle_scratch)();          // numbers needed
     bool (*drizzle)(const Job&);       // false where an input pixel is too large, or memory is short
     long (*map_scratch)();
-    void (*map_row)(const Mapping&, double x0, double y, long n, double* x_out, double* y_out, double* scratch);
+    // of every so many pixels from (x0, y) on
+    void (*map_row)(const Mapping&, double x0, double step, double y, long n, double* x_out, double* y_out, double* scratch);
 };
 
 namespace generic { extern const Routines routines; }

@@ -154,22 +154,6 @@ class Walk {
 
 }  // namespace
 
-void decode(const StoredRows& rows, float* rate, float* weight) {
-    for (long y = 0; y < rows.ny; ++y) {
-        const std::uint32_t* science = rows.science + y * rows.science_stride;
-        const std::uint16_t* flags = rows.flags + y * rows.flags_stride;
-        for (long x = 0; x < rows.nx; ++x, ++rate, ++weight) {
-            const std::uint32_t bits = __builtin_bswap32(science[x]);
-            float value;
-            std::memcpy(&value, &bits, sizeof value);
-            value = value * rows.factor * rows.flux_scale - rows.sky;
-            const bool is_good = !(__builtin_bswap16(flags[x]) & rows.rejecting) && value - value == 0;
-            *rate = is_good ? value : 0.0f;
-            *weight = is_good ? rows.exptime : 0.0f;
-        }
-    }
-}
-
 void merge(const StripPart& strip, const float* science, const float* weight, const float* variance,
            long frame_stride, unsigned bit) {
     for (long y = 0; y < strip.ny; ++y)

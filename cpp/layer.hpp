@@ -6,20 +6,6 @@
 
 namespace mvmdb {
 
-// Pixels of a chip as they stand in a file: big-endian float32 with big-endian 16-bit flags; rows may lie apart.
-struct StoredRows {
-    const std::uint32_t* science;
-    const std::uint16_t* flags;
-    long science_stride, flags_stride;
-    long nx, ny;
-    float factor, flux_scale, sky;  // (science * factor) * flux_scale - sky is the rate
-    std::uint16_t rejecting;        // a pixel with any of these bits is masked
-    float exptime;
-};
-
-// Rates and weights, ny rows of nx side by side; both 0 where a pixel is masked or no number.
-void decode(const StoredRows& rows, float* rate, float* weight);
-
 // Arrays of a strip, or of a part of it: rows may lie apart, by as many elements as the stride says.
 struct StripPart {
     float* science;

@@ -7,7 +7,7 @@
 namespace mvmdb::KERNEL_ISA {
 
 long map_scratch();
-void map_row(const Mapping&, double, double, long, double*, double*, double*);
+void map_row(const Mapping&, double, double, double, long, double*, double*, double*);
 
 namespace {
 
@@ -158,12 +158,12 @@ void project(const Mapping& mapping, const double* x, const double* y, long n, d
     }
 }
 
-void map_chunk(const Mapping& mapping, double x0, double y0, long n, double* x_out, double* y_out,
+void map_chunk(const Mapping& mapping, double x0, double step, double y0, long n, double* x_out, double* y_out,
                double* scratch) {
     double *x = scratch, *y = scratch + kChunk, *nodes = scratch + 4 * kChunk;
     double *moved_x = scratch + 2 * kChunk, *moved_y = scratch + 3 * kChunk;
     for (long k = 0; k < n + kLanes; ++k) {
-        x[k] = x0 + double(k);
+        x[k] = x0 + step * double(k);
         y[k] = y0;
     }
     add_pair(mapping.d2im, x, y, n, x, y, nodes);
@@ -176,11 +176,12 @@ void map_chunk(const Mapping& mapping, double x0, double y0, long n, double* x_o
 
 long map_scratch() { return 8 * kChunk; }
 
-// Positions of n pixels from (x0, y) on; the output arrays are written up to a multiple of the lanes.
-void map_row(const Mapping& mapping, double x0, double y, long n, double* x_out, double* y_out, double* scratch) {
+// Positions of n pixels from (x0, y) on, so many columns apart; the output arrays are written up to a multiple of the lanes.
+void map_row(const Mapping& mapping, double x0, double step, double y, long n, double* x_out, double* y_out,
+             double* scratch) {
     for (long k = 0; k < n; k += kMapped) {
         const long n_here = n - k < kMapped ? n - k : kMapped;
-        map_chunk(mapping, x0 + double(k), y, n_here, x_out + k, y_out + k, scratch);
+        map_chunk(mapping, x0 + step * double(k), step, y, n_here, x_out + k, y_out + k, scratch);
     }
 }
 

@@ -4,11 +4,13 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -30,8 +32,8 @@ using Weights = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::
 using Planes = nb::ndarray<const std::int32_t, nb::ndim<3>, nb::device::cpu>;
 using Numbers = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using OutNumbers = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
-using Counted = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
 using Plane = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Counted = nb::ndarray<std::int64_t, nb::c_contig, nb::device::cpu>;
 
 // Zeros on a boundary of 64 bytes.
 struct Scratch {
@@ -101,6 +103,23 @@ Mapping read_mapping(nb::handle from) {
     return mapping;
 }
 
+// Numbers of an image, and how far apart its rows lie.
+std::pair<const float*, long> rows_of(const std::optional<Image>& image) {
+    if (!image) return {nullptr, 0};
+    return {image->data(), long(image->stride(0))};
+}
+
+// Pixels as they stand in a file; factor, flux scale, sky, rejecting flags, exposure time.
+using Stored = std::tuple<nb::ndarray<const std::uint32_t, nb::ndim<2>, nb::device::cpu>,
+                          nb::ndarray<const std::uint16_t, nb::ndim<2>, nb::device::cpu>, float, float, float, unsigned,
+                          float>;
+
+StoredRows read_stored(const Stored& from) {
+    const auto& [science, flags, factor, flux_scale, sky, rejecting, exptime] = from;
+    return {science.data(), flags.data(), long(science.stride(0)), long(flags.stride(0)), factor, flux_scale, sky,
+            std::uint16_t(rejecting), exptime};
+}
+
 Shape read_shape(const std::string& kernel) {
     if (kernel == "square") return Shape::square;
     if (kernel == "turbo") return Shape::turbo;
@@ -109,22 +128,31 @@ Shape read_shape(const std::string& kernel) {
 }
 
 // False where an input pixel covers too many output pixels.
-bool drizzle(Image rate, Image weight, std::optional<Image> variance, nb::object mapping,
-             std::optional<Positions> positions, long x0, long y0, long strip_x0, long strip_y0, Rows strip_science,
-             Rows strip_weight, ContextRows strip_context, std::optional<Rows> strip_variance, unsigned bit,
-             const std::string& kernel, double pixfrac, double area_ratio, const std::string& instructions) {
+bool drizzle(std::optional<Image> rate, std::optional<Image> weight, std::optional<Image> variance,
+             std::optional<Stored> stored, nb::object mapping, std::optional<Positions> positions, long x0, long y0,
+             long strip_x0, long strip_y0, Rows strip_science, Rows strip_weight, ContextRows strip_context,
+             std::optional<Rows> strip_variance, unsigned bit, const std::string& kernel, double pixfrac,
+             double area_ratio, const std::string& instructions) {
     const Routines& routines = *find_routines(instructions);
+    Job job{};
+    StoredRows stored_rows;
+    if (stored) job.stored = &(stored_rows = read_stored(*stored));
+    std::tie(job.rate, job.rate_stride) = rows_of(rate);
+    std::tie(job.weight, job.weight_stride) = rows_of(weight);
+    std::tie(job.variance, job.variance_stride) = rows_of(variance);
+    job.ny = long(stored ? std::get<0>(*stored).shape(0) : rate->shape(0));
+    job.nx = long(stored ? std::get<0>(*stored).shape(1) : rate->shape(1));
+    job.x0 = x0;
+    job.y0 = y0;
     Mapping numbers;
-    if (!mapping.is_none()) numbers = read_mapping(mapping);
-    const Strip strip{strip_x0, strip_y0, long(strip_science.shape(1)), long(strip_science.shape(0)),
-                      strip_science.data(), strip_weight.data(), strip_context.data(),
-                      strip_variance ? strip_variance->data() : nullptr, long(strip_science.stride(0)),
-                      int(1u << bit)};
-    Job job{rate.data(), weight.data(), variance ? variance->data() : nullptr,
-            long(rate.stride(0)), long(weight.stride(0)), variance ? long(variance->stride(0)) : 0,
-            long(rate.shape(1)), long(rate.shape(0)), x0, y0,
-            mapping.is_none() ? nullptr : &numbers, positions ? positions->data() : nullptr,
-            read_shape(kernel), pixfrac, area_ratio, strip, nullptr};
+    if (!mapping.is_none()) job.mapping = &(numbers = read_mapping(mapping));
+    if (positions) job.positions = positions->data();
+    job.shape = read_shape(kernel);
+    job.pixfrac = pixfrac;
+    job.area_ratio = area_ratio;
+    job.strip = {strip_x0, strip_y0, long(strip_science.shape(1)), long(strip_science.shape(0)),
+                 strip_science.data(), strip_weight.data(), strip_context.data(),
+                 strip_variance ? strip_variance->data() : nullptr, long(strip_science.stride(0)), int(1u << bit)};
     nb::gil_scoped_release release;
     Scratch scratch(routines.drizzle_scratch());
     job.scratch = scratch.start;
@@ -139,25 +167,13 @@ void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, co
     Scratch scratch(routines.map_scratch() + 2 * (nx + 16));
     double *x = scratch.start + routines.map_scratch(), *y = x + nx + 16;
     for (long j = 0; j < ny; ++j) {
-        routines.map_row(numbers, double(x0), double(y0 + j), nx, x, y, scratch.start);
+        routines.map_row(numbers, double(x0), 1, double(y0 + j), nx, x, y, scratch.start);
         double* to = positions.data() + 2 * nx * j;
         for (long k = 0; k < nx; ++k) {
             to[2 * k] = x[k];
             to[2 * k + 1] = y[k];
         }
     }
-}
-
-using StoredScience = nb::ndarray<const std::uint32_t, nb::ndim<2>, nb::device::cpu>;
-using StoredFlags = nb::ndarray<const std::uint16_t, nb::ndim<2>, nb::device::cpu>;
-
-void decode_rows(StoredScience science, StoredFlags flags, float factor, float flux_scale, float sky, unsigned rejecting,
-                 float exptime, Plane rate, Plane weight) {
-    const StoredRows rows{science.data(), flags.data(), long(science.stride(0)), long(flags.stride(0)),
-                          long(science.shape(1)), long(science.shape(0)), factor, flux_scale, sky,
-                          std::uint16_t(rejecting), exptime};
-    nb::gil_scoped_release release;
-    decode(rows, rate.data(), weight.data());
 }
 
 // Strip and frame are cut to the same pixels.
@@ -224,14 +240,13 @@ nb::list instruction_sets() {
 
 NB_MODULE(_kernel, module) {
     module.doc() = "Drizzle compiled; see mvmdb.mosaic.compiled.";
-    module.def("drizzle", &drizzle, "rate"_a.noconvert(), "weight"_a.noconvert(), "variance"_a.noconvert().none(),
-               "mapping"_a.none(), "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "strip_x0"_a,
+    module.def("drizzle", &drizzle, "rate"_a.noconvert().none(), "weight"_a.noconvert().none(),
+               "variance"_a.noconvert().none(), "stored"_a.none(), "mapping"_a.none(),
+               "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "strip_x0"_a,
                "strip_y0"_a, "strip_science"_a.noconvert(), "strip_weight"_a.noconvert(),
                "strip_context"_a.noconvert(), "strip_variance"_a.noconvert().none(), "bit"_a, "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
     module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
                "instructions"_a);
-    module.def("decode_rows", &decode_rows, "science"_a.noconvert(), "flags"_a.noconvert(), "factor"_a, "flux_scale"_a,
-               "sky"_a, "rejecting"_a, "exptime"_a, "rate"_a.noconvert(), "weight"_a.noconvert());
     module.def("merge_frame", &merge_frame, "science"_a.noconvert(), "weight"_a.noconvert(), "context"_a.noconvert(),
                "variance"_a.noconvert().none(), "frame_science"_a.noconvert(), "frame_weight"_a.noconvert(),
                "frame_variance"_a.noconvert().none(), "bit"_a);

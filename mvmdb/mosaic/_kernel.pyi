@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 from mvmdb.sky.tan_mapping import TanToTan
 
 def drizzle(
-    rate: NDArray[np.float32],
-    weight: NDArray[np.float32],
+    rate: NDArray[np.float32] | None,
+    weight: NDArray[np.float32] | None,
     variance: NDArray[np.float32] | None,
+    stored: tuple[NDArray[np.uint32], NDArray[np.uint16], float, float, float, int, float] | None,
     mapping: TanToTan | None,
     positions: NDArray[np.float64] | None,
     x0: int,
@@ -58,15 +59,4 @@ def count_low(
     of_time: int,
     low_weight: NDArray[np.int64],
     low_time: NDArray[np.int64],
-) -> None: ...
-def decode_rows(
-    science: NDArray[np.uint32],
-    flags: NDArray[np.uint16],
-    factor: float,
-    flux_scale: float,
-    sky: float,
-    rejecting: int,
-    exptime: float,
-    rate: NDArray[np.float32],
-    weight: NDArray[np.float32],
 ) -> None: ...

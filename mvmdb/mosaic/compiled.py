@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.errors import GridMismatchError, MosaicError
+from mvmdb.mosaic.inputs import Part, StoredPixels
 from mvmdb.sky.grid import PixelBox
 from mvmdb.sky.sphere import Floats
 from mvmdb.sky.tan_mapping import TanToTan
@@ -25,6 +26,9 @@ except ImportError:  # installed where there was no C++ compiler
     _kernel = None  # type: ignore[assignment]
 
 Float32s = NDArray[np.float32]
+
+_Given = tuple[Float32s | None, Float32s | None, Float32s | None, tuple[Any, ...] | None]
+"""Rate, weight, variance; or what is stored."""
 
 COMPILED_KERNELS = ("square", "turbo", "point")
 _BUILD_HINT = "Install a C++ compiler (Debian: apt-get install g++) and install mvmdb again."
@@ -63,9 +67,7 @@ class Target:
 
 def drizzle_onto(
     target: Target,
-    rate: Float32s,
-    weight: Float32s,
-    variance: Float32s | None,
+    pixels: Part | StoredPixels,
     mapping: TanToTan | Floats,
     *,
     origin: tuple[int, int],
@@ -80,17 +82,16 @@ def drizzle_onto(
     ----------
     target
         What is added to.
-    rate, weight
-        ``(ny, nx)``, native float32, at least one pixel. A pixel with weight 0, or one of them not finite, is
-        masked.
-    variance
-        Variance of ``rate``, where the target has one. NaN on a good pixel makes the variance of
-        what it reaches NaN.
+    pixels
+        At least one pixel: rates, weights and, where the target has one, the variance of the rates, which may
+        be NaN on a good pixel and makes that of what it reaches NaN. A pixel with weight 0, or whose rate or
+        weight is not finite, is masked. Or, where the target has no variance, what a file has stored, with
+        the bits that its rates and weights would give.
     mapping
         From chip pixels to output pixels; or the positions ``(ny + 2, nx + 2, 2)`` of the pixel centres
         and of a ring of one pixel around them. A pixel without finite position adds nothing.
     origin
-        Chip pixel (x, y) of the first element of the arrays.
+        Chip pixel (x, y) of the first one given.
     kernel
         One of ``COMPILED_KERNELS``.
     pixfrac
@@ -107,30 +108,29 @@ def drizzle_onto(
     MosaicError
         The kernel was not compiled, or an input pixel covers more than 256 output pixels on a side.
     ValueError
-        An array is not of native float32 (positions: float64), the box is empty, or a parameter is
-        out of range.
+        An array is not of native float32 (positions: float64; what is stored: big-endian), the box is empty,
+        or a parameter is out of range.
 
     Notes
     -----
     As in ``drizzle`` 3.0, corners are bilinear in the centres of neighbours, and the turbo kernel
-    drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. Overlaps of
-    less than 1e-10 of an input pixel are taken for the rounding they mostly are, and left out.
+    drops squares of side ``pixfrac / sqrt(area_ratio)``. Geometry is float64, sums are float32. What reaches
+    less than 1e-8 output pixel into a column or row of output pixels does not reach it, so that rounding
+    decides nothing where frames are aligned; any other overlap counts from 1e-14 of an input pixel on.
 
     A chip is summed by tiles, and each tile is added to the mean. Tiles lie fixed on the chip, so that no bit
     depends on the box, as long as every row that reaches it is given, in one call.
     """
     compiled = require_compiled()
     _require_parameters(target.box, kernel, pixfrac, area_ratio)
-    images = (rate, weight) if variance is None else (rate, weight, variance)
-    for image in images:
-        _require_image(image, rate.shape)
+    given = _stored(pixels) if isinstance(pixels, StoredPixels) else _decoded(pixels)
     closed_form, positions = (
-        (mapping, None) if isinstance(mapping, TanToTan) else (None, _checked_positions(mapping, rate.shape))
+        (mapping, None)
+        if isinstance(mapping, TanToTan)
+        else (None, _checked_positions(mapping, pixels.shape))
     )
     is_done = compiled.drizzle(
-        _with_rows(rate),
-        _with_rows(weight),
-        None if variance is None else _with_rows(variance),
+        *given,
         closed_form,
         positions,
         *origin,
@@ -151,48 +151,6 @@ def drizzle_onto(
             "an input pixel covers more than 256 output pixels on a side",
             hint="Check the WCS of this input: its chip must lie on one side of the sky.",
         )
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How stored pixels become rates and weights."""
-
-    factor: float
-    """Of the stored numbers, to electrons per second."""
-    flux_scale: float
-    sky_e_per_s: float
-    """Subtracted from the scaled rate."""
-    rejecting_bits: int
-    """A pixel with any of these DQ bits is masked."""
-    exptime_s: float
-
-
-def decode_rows(science: NDArray[Any], dq: NDArray[Any], decoding: Decoding) -> tuple[Float32s, Float32s]:
-    """Return rates and weights of pixels as they stand in a file, both 0 where masked or no number.
-
-    Parameters
-    ----------
-    science, dq
-        ``(ny, nx)``, big-endian float32 and int16; the pixels of a row side by side.
-
-    Raises
-    ------
-    MosaicError
-        The module was not compiled.
-    """
-    rate, weight = (np.empty(science.shape, dtype=np.float32) for _ in range(2))
-    require_compiled().decode_rows(
-        science.view(np.uint32),
-        dq.view(np.uint16),
-        decoding.factor,
-        decoding.flux_scale,
-        decoding.sky_e_per_s,
-        decoding.rejecting_bits,
-        decoding.exptime_s,
-        rate,
-        weight,
-    )
-    return rate, weight
 
 
 def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> Floats:
@@ -236,11 +194,35 @@ def _require_parameters(box: PixelBox, kernel: str, pixfrac: float, area_ratio: 
         raise ValueError(f"the area ratio must be positive, not {area_ratio}")
 
 
-def _require_image(image: Float32s, shape: tuple[int, ...]) -> None:
+def _decoded(part: Part) -> _Given:
+    images = (part.rate, part.weight, part.variance)
+    for image in images:
+        if image is not None:
+            _require_image(image, part.shape, "f4")
+    rate, weight, variance = (None if image is None else _with_rows(image) for image in images)
+    return rate, weight, variance, None
+
+
+def _stored(pixels: StoredPixels) -> _Given:
+    _require_image(pixels.science, pixels.shape, ">f4")
+    _require_image(pixels.dq, pixels.shape, ">i2")
+    stored = (
+        _with_rows(pixels.science).view(np.uint32),
+        _with_rows(pixels.dq).view(np.uint16),
+        pixels.factor,
+        pixels.flux_scale,
+        pixels.sky_e_per_s,
+        pixels.rejecting_bits,
+        pixels.exptime_s,
+    )
+    return None, None, None, stored
+
+
+def _require_image(image: NDArray[Any], shape: tuple[int, ...], dtype: str) -> None:
     if image.shape != shape or image.ndim != 2 or image.size == 0:
         raise GridMismatchError(f"images of shapes {shape} and {image.shape}: expected one shape, 2-D")
-    if image.dtype != np.float32 or not image.dtype.isnative:
-        raise ValueError(f"images must be of native float32, not {image.dtype.str}")
+    if image.dtype != dtype:
+        raise ValueError(f"images must be of type {np.dtype(dtype).str}, not {image.dtype.str}")
 
 
 def _checked_positions(positions: Floats, shape: tuple[int, ...]) -> Floats:
@@ -252,6 +234,6 @@ def _checked_positions(positions: Floats, shape: tuple[int, ...]) -> Floats:
     return np.ascontiguousarray(positions)
 
 
-def _with_rows(image: Float32s) -> Float32s:
+def _with_rows(image: NDArray[Any]) -> NDArray[Any]:
     """Return the image with the pixels of a row side by side; rows may lie apart, as in a slice."""
     return image if image.strides[1] == image.itemsize else np.ascontiguousarray(image)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mvmdb.mosaic.compiled import Target, drizzle_onto
-from mvmdb.mosaic.inputs import EngineInput, read_part
+from mvmdb.mosaic.inputs import EngineInput, Part, StoredPixels, read_part
 from mvmdb.mosaic.merge import Strip, part_of
 from mvmdb.mosaic.pixmap import Reach, compute_pixmap
 from mvmdb.records import DrizzleParameters
@@ -12,8 +14,9 @@ from mvmdb.sky.sphere import Floats
 from mvmdb.sky.tan_mapping import TanToTan
 
 _WINDOW_COLUMNS = 1024
-"""A rolled chip is cut into columns, so that little of it is looked at that does not reach a strip. A
-multiple of the 256 columns by which the kernel sums."""
+"""What is decoded or mapped before the kernel sees it is cut into columns, so that little memory is needed,
+and little is done for nothing where a rolled chip reaches a strip. A multiple of the 256 by which the kernel
+sums."""
 
 
 def add_compiled(
@@ -23,8 +26,8 @@ def add_compiled(
 
     Notes
     -----
-    Chips are read in windows of some columns that depend on the chip alone, and no pixel depends on the
-    strip: whatever strip of a layer is asked for, its pixels are the same to the last bit.
+    Windows begin at fixed columns of the chip, and no pixel depends on the strip: whatever strip of a layer
+    is asked for, its pixels are the same to the last bit.
 
     Raises
     ------
@@ -35,9 +38,7 @@ def add_compiled(
     ValueError
         A weight is negative, or an error layer is wanted and the input has no error.
     """
-    n_y_pix, n_x_pix = item.shape
-    for x0 in range(0, n_x_pix, _WINDOW_COLUMNS):
-        window = PixelBox(x0, 0, min(x0 + _WINDOW_COLUMNS, n_x_pix), n_y_pix)
+    for window in _windows(item, parameters):
         part = reach.part(strip.box, within=window)
         common = None if part is None else reach.box_of(part).intersection(strip.box)
         if part is not None and common is not None and common.n_pixels:
@@ -45,15 +46,9 @@ def add_compiled(
 
 
 def _add_part(target: Target, item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> None:
-    """Add a part of a chip; nothing where nothing in it is good."""
-    read = read_part(item, part, with_variance=parameters.error)
-    if not read.weight.any():
-        return
     drizzle_onto(
         target,
-        read.rate,
-        read.weight,
-        read.variance,
+        _pixels(item, part, parameters),
         _mapping(item, part, parameters),
         origin=(part.x0, part.y0),
         kernel=parameters.kernel,
@@ -62,11 +57,35 @@ def _add_part(target: Target, item: EngineInput, part: PixelBox, parameters: Dri
     )
 
 
+def _windows(item: EngineInput, parameters: DrizzleParameters) -> Iterator[PixelBox]:
+    """Cut a chip into columns, unless the kernel does everything: it finds by itself what reaches a strip."""
+    n_y_pix, n_x_pix = item.shape
+    is_left_to_kernel = _stored(item, parameters) is not None and _closed_form(item, parameters) is not None
+    n_columns = n_x_pix if is_left_to_kernel else _WINDOW_COLUMNS
+    return (PixelBox(x0, 0, min(x0 + n_columns, n_x_pix), n_y_pix) for x0 in range(0, n_x_pix, n_columns))
+
+
+def _pixels(item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> Part | StoredPixels:
+    stored = _stored(item, parameters)
+    return read_part(item, part, with_variance=parameters.error) if stored is None else stored.part(part)
+
+
+def _stored(item: EngineInput, parameters: DrizzleParameters) -> StoredPixels | None:
+    """Return what the kernel reads by itself; it knows no stored errors."""
+    return None if parameters.error else item.stored
+
+
 def _mapping(item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> TanToTan | Floats:
     """Return the closed form where there is one and every pixel is to be evaluated, else the positions."""
-    if isinstance(item.mapping, TanToTan) and parameters.mapping_error_pix == 0:
-        return item.mapping
+    closed_form = _closed_form(item, parameters)
+    if closed_form is not None:
+        return closed_form
     pixmap = compute_pixmap(
         item.mapping, item.shape, max_error_pix=parameters.mapping_error_pix, part=part.grown(1)
     )
     return pixmap.positions
+
+
+def _closed_form(item: EngineInput, parameters: DrizzleParameters) -> TanToTan | None:
+    is_exact = parameters.mapping_error_pix == 0
+    return item.mapping if isinstance(item.mapping, TanToTan) and is_exact else None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +24,34 @@ class Pixels(Protocol):
 
     def __getitem__(self, slices: tuple[slice, slice], /) -> NDArray[Any]:
         """Return some rows and columns as an array of numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPixels:
+    """Pixels as they stand in a file, and how they become rates and weights."""
+
+    science: NDArray[np.generic]
+    """``(ny, nx)``, big-endian float32: times ``factor`` e-/s."""
+    dq: NDArray[np.generic]
+    """``(ny, nx)``, big-endian int16."""
+    factor: float
+    flux_scale: float
+    """Of the rate."""
+    sky_e_per_s: float
+    """Subtracted from the scaled rate."""
+    rejecting_bits: int
+    """A pixel with any of these DQ bits is masked."""
+    exptime_s: float
+    """Weight of the others, as far as their rate is finite."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(ny, nx)``."""
+        return self.science.shape
+
+    def part(self, box: PixelBox) -> StoredPixels:
+        """Return the pixels in a box of the chip; nothing is read."""
+        return replace(self, science=self.science[box.slices], dq=self.dq[box.slices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +78,8 @@ class EngineInput:
     error: Pixels | None = None
     """``(ny, nx)``, standard deviation of ``rate``; needed where an error layer is made. What is no number of
     at least 0 on a good pixel makes the error of the layer unknown there."""
-    read: Callable[[PixelBox], tuple[Float32s, Float32s]] | None = None
-    """A faster way to read rate and weight of a box of the chip: both 0 where masked, else the same bits."""
+    stored: StoredPixels | None = None
+    """What rate and weight are computed from, where the kernel can do that itself, with the same bits."""
 
     def __post_init__(self) -> None:
         if self.rate.shape != self.weight.shape or len(self.rate.shape) != 2 or min(self.rate.shape) < 2:
@@ -62,6 +89,8 @@ class EngineInput:
             )
         if self.error is not None and self.error.shape != self.rate.shape:
             raise GridMismatchError(f"error has shape {self.error.shape}, rate {self.rate.shape}")
+        if self.stored is not None and self.stored.shape != self.rate.shape:
+            raise GridMismatchError(f"stored pixels have shape {self.stored.shape}, rate {self.rate.shape}")
         if not (self.exptime_s > 0 and self.area_ratio > 0):
             raise ValueError(
                 f"exposure time {self.exptime_s} s and area ratio {self.area_ratio} must be positive"
@@ -82,6 +111,11 @@ class Part:
     weight: Float32s
     variance: Float32s | None
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(ny, nx)``."""
+        return self.rate.shape
+
 
 def read_part(item: EngineInput, box: PixelBox, *, with_variance: bool, ring_pix: int = 0) -> Part:
     """Return the pixels in a box of a chip, 0 wherever rate or weight is unusable: a NaN there never spreads.
@@ -100,8 +134,6 @@ def read_part(item: EngineInput, box: PixelBox, *, with_variance: bool, ring_pix
     ValueError
         A weight is negative, or the variance is wanted and the input has no error.
     """
-    if item.read is not None and not with_variance and not ring_pix:
-        return Part(*item.read(box), None)
     rate, weight = item.rate[box.slices], item.weight[box.slices]
     good = np.isfinite(rate) & np.isfinite(weight)
     if weight.size and np.min(weight, where=good, initial=0) < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -11,14 +11,13 @@ import numpy as np
 from mvmdb.errors import ExposureFileError
 from mvmdb.files.chip_images import DqImage, ScienceImage
 from mvmdb.files.exposure import ChipPixels, OpenExposure, open_exposure
-from mvmdb.mosaic.compiled import Decoding, decode_rows
-from mvmdb.mosaic.inputs import EngineInput, Float32s
+from mvmdb.mosaic.inputs import EngineInput, Float32s, StoredPixels
 from mvmdb.mosaic.sky import SkyMatch, match_sky
 from mvmdb.mosaic.sky_bins import bin_side_pix, measure_sky_bins
 from mvmdb.mosaic.weights import exposure_time_weight, good_pixels, rate_factor, to_rate
 from mvmdb.pipeline.storage import exposure_path
 from mvmdb.records import InputStatistics, LayerInput, LayerPlan, Preparation
-from mvmdb.sky.grid import PixelBox, skycell_grid
+from mvmdb.sky.grid import skycell_grid
 from mvmdb.sky.tan_mapping import TanToTan
 
 _LEVEL_DECIMALS = 6
@@ -113,27 +112,27 @@ def _engine_input(plan: LayerPlan, item: LayerInput, chip: ChipPixels, adjustmen
         TanToTan.onto(grid, chip.distortion),
         area_ratio=(grid.scale_arcsec / item.file.pixel_scale_arcsec) ** 2,
         exptime_s=item.exptime_s,
-        read=_reader(plan, item, chip, adjustment),
+        stored=_stored(plan, item, chip, adjustment.flux_scale, sky_e_per_s),
         error=None if chip.error is None else _Rate(chip.error, item, adjustment.flux_scale, 0.0),
     )
 
 
-def _reader(
-    plan: LayerPlan, item: LayerInput, chip: ChipPixels, adjustment: Adjustment
-) -> Callable[[PixelBox], tuple[Float32s, Float32s]] | None:
-    """Return the fast way to read a chip that is stored as nearly all are, else None."""
-    science, dq = chip.science.image, chip.dq.image
+def _stored(
+    plan: LayerPlan, item: LayerInput, chip: ChipPixels, flux_scale: float, sky_e_per_s: float
+) -> StoredPixels | None:
+    """Return what the kernel can read by itself of a chip that is stored as nearly all are, else None."""
+    science, dq, file = chip.science.image, chip.dq.image, item.file
     if not (science.is_plain(">f4") and dq.is_plain(">i2") and not chip.dq.shadow_pix):
         return None
-    file = item.file
-    decoding = Decoding(
+    return StoredPixels(
+        science.stored,
+        dq.stored,
         factor=rate_factor(file.bunit, gain_e_per_dn=file.gain_e_per_dn, exptime_s=item.exptime_s),
-        flux_scale=adjustment.flux_scale,
-        sky_e_per_s=adjustment.sky_e_per_s_arcsec2 * file.pixel_scale_arcsec**2,
+        flux_scale=flux_scale,
+        sky_e_per_s=sky_e_per_s,
         rejecting_bits=_ALL_BITS & ~plan.parameters.good_bits,
         exptime_s=item.exptime_s,
     )
-    return lambda box: decode_rows(science.stored[box.slices], dq.stored[box.slices], decoding)
 
 
 @dataclass(frozen=True, eq=False)

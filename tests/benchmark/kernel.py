@@ -17,6 +17,7 @@ import numpy as np
 from drizzle.resample import Drizzle
 
 from mvmdb.mosaic.compiled import Target, drizzle_onto, instruction_sets, map_pixels
+from mvmdb.mosaic.inputs import Part
 from mvmdb.sky.distortion import ChipDistortion, LookupTable, SipPolynomials
 from mvmdb.sky.grid import PixelBox, TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
@@ -84,7 +85,7 @@ def drizzle_compiled(case: Case, kernel: str, pixfrac: float, instructions: str 
     options = {"kernel": kernel, "pixfrac": pixfrac, "area_ratio": AREA_RATIO, "instructions": instructions}
     science, weight = (np.zeros(case.box.shape, dtype=np.float32) for _ in range(2))
     target = Target(case.box, science, weight, np.zeros(case.box.shape, dtype=np.int32), None, 0)
-    drizzle_onto(target, case.rate, case.weight, None, case.mapping, origin=(0, 0), **options)
+    drizzle_onto(target, Part(case.rate, case.weight, None), case.mapping, origin=(0, 0), **options)
 
 
 def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:

@@ -21,8 +21,8 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "opening inputs": ((draw, "open_inputs"), (prepare, "open_exposure")),
     "hashing": ((hashlib, "sha256"), (piece_file, "leaf")),
     "finding where chips fall": ((engine, "find_reach"),),
-    "reading": ((compiled_engine, "read_part"),),
-    "mapping and kernel": ((compiled_engine, "drizzle_onto"),),
+    "reading where the kernel does not": ((compiled_engine, "read_part"),),
+    "reading, mapping and kernel": ((compiled_engine, "drizzle_onto"),),
     "blanking and statistics": (
         (engine, "count_rows"),
         (engine, "summarise"),

@@ -62,6 +62,10 @@ class PixelFile:
         with self._summing:
             self.sums[name] += total
 
+    def flush(self) -> None:
+        """Make all rows that were written readable in the file."""
+        self.pieces.flush()
+
     def write_bytes(self, start: int, content: bytes) -> None:
         """Write what stands before or behind the images."""
         for part in parts_of(start, np.frombuffer(content, np.uint8)):

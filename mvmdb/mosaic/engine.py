@@ -12,11 +12,12 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from typing import Protocol
 
 from mvmdb.errors import EmptyLayerError
 from mvmdb.mosaic.compiled_engine import add_compiled
 from mvmdb.mosaic.context import byte_times_s, n_context_planes
-from mvmdb.mosaic.inputs import EngineInput
+from mvmdb.mosaic.inputs import EngineInput, Float32s
 from mvmdb.mosaic.merge import Strip, empty_strip, go_on, merge, strip_in
 from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
@@ -43,12 +44,37 @@ _STRIPS_OF_A_THREAD = 4
 OnStep = Callable[[int, int], None]
 """Called with the number of steps that are done, and that of all."""
 
-Store = Callable[[int, LayerArrays], None]
-"""Keeps rows of a layer: the first of them, and their arrays, which may be changed."""
-
-
 Add = Callable[[Strip, int, EngineInput, Reach, DrizzleParameters], None]
 """Adds to a strip what of a chip reaches it."""
+
+
+class Store(Protocol):
+    """Where the rows of a layer go."""
+
+    def write(self, first_row: int, rows: LayerArrays) -> None:
+        """Keep some rows, called by the thread that drew them; their arrays are used again."""
+
+    def flush(self) -> None:
+        """Make all rows that were written readable in the arrays of the layer."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Copies:
+    """Rows are copied into the arrays of the layer."""
+
+    arrays: LayerArrays
+
+    def write(self, first_row: int, rows: LayerArrays) -> None:
+        """Copy some rows."""
+        to, place = self.arrays, slice(first_row, first_row + len(rows.science))
+        to.science[place] = rows.science
+        to.weight[place] = rows.weight
+        to.context[:, place] = rows.context
+        if to.error is not None and rows.error is not None:
+            to.error[place] = rows.error
+
+    def flush(self) -> None:
+        """Do nothing: they are there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +111,7 @@ class _Drawing:
         first_row = strip.box.y0 - self.box.y0
         images = {"science": strip.science, "variance": strip.variance}
         count_rows(self.tally, first_row, strip.weight, strip.context, **images)
-        self.store(first_row, LayerArrays(strip.science, strip.weight, strip.context, strip.variance))
+        self.store.write(first_row, LayerArrays(strip.science, strip.weight, strip.context, strip.variance))
 
     def n_input_pixels(self, box: PixelBox) -> int:
         """Return how many pixels are to be looked at for a strip."""
@@ -124,7 +150,7 @@ def build_layer_image(
     out
         The layer, in any byte order: a file mapped to memory, or new arrays by default.
     store
-        Puts rows there, called by the thread that drew them; they are copied by default.
+        Puts rows there; they are copied by default.
     finished
         The layer as it was made of the first inputs, on the same pixels or on fewer: only the others are
         drizzled. The result is the same to the last bit.
@@ -161,6 +187,7 @@ def build_layer_image(
     arrays = out or LayerArrays.in_memory(
         box.shape, n_context_planes(len(inputs)), with_error=parameters.error
     )
+    store = store or _Copies(arrays)
     boxes = _strip_boxes(box, n_strip_rows or _n_strip_rows(box, arrays, n_threads))
     chips = _chips(inputs, 0 if finished is None else finished.n_inputs)
     exptimes_s = [item.exptime_s for item in inputs]
@@ -172,7 +199,7 @@ def build_layer_image(
         parameters,
         finished,
         tally,
-        store or partial(_copy, arrays),
+        store,
         _on_chip(on_step, len(boxes) * len(chips)),
     )
     largest = partial(empty_strip, boxes[0], len(arrays.context), with_variance=parameters.error)
@@ -183,9 +210,14 @@ def build_layer_image(
             "no good pixel of any input reaches the layer",
             hint="Check the data quality bits that reject pixels, and the WCS of the inputs.",
         )
+
+    def weight() -> Float32s:
+        store.flush()
+        return arrays.weight
+
     return LayerImage(
         arrays,
-        summarise(tally, arrays.weight, skycell_n_pixels, n_threads=n_threads),
+        summarise(tally, weight, skycell_n_pixels, n_threads=n_threads),
         input_statistics(tally, len(inputs)),
         observed=tally.observed,
     )
@@ -264,12 +296,3 @@ def _add_reference(
 
 
 _ADD: Mapping[str, Add] = {COMPILED_ENGINE: add_compiled, REFERENCE_ENGINE: _add_reference}
-
-
-def _copy(arrays: LayerArrays, first_row: int, part: LayerArrays) -> None:
-    rows = slice(first_row, first_row + len(part.science))
-    arrays.science[rows] = part.science
-    arrays.weight[rows] = part.weight
-    arrays.context[:, rows] = part.context
-    if arrays.error is not None and part.error is not None:
-        arrays.error[rows] = part.error

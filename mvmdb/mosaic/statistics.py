@@ -6,7 +6,9 @@ quantities over polygon masks of the chips; these count what really contributed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from math import fsum
 
 import numpy as np
@@ -16,7 +18,7 @@ from mvmdb.errors import EmptyLayerError, GridMismatchError
 from mvmdb.mosaic.blocks import row_blocks
 from mvmdb.mosaic.compiled import require_compiled
 from mvmdb.mosaic.context import BYTE_BITS, byte_times_s, require_bits, require_same_grid
-from mvmdb.mosaic.tally import HALF, Counts, Float32s, Tally, TimeCounts, count_rows
+from mvmdb.mosaic.tally import HALF, Counts, Float32s, LowHalves, Tally, TimeCounts, count_rows
 from mvmdb.records import InputStatistics, LayerStatistics
 
 
@@ -57,15 +59,16 @@ def compute_statistics(
     for rows in row_blocks(n_y, n_x):
         planes = np.ascontiguousarray(context[:, rows], dtype=np.int32)
         count_rows(tally, rows.start, _native(weight[rows]), planes)
-    return summarise(tally, weight, skycell_n_pixels)
+    return summarise(tally, lambda: weight, skycell_n_pixels)
 
 
 def summarise(
-    tally: Tally, weight: Float32s, skycell_n_pixels: int, *, n_threads: int = 1
+    tally: Tally, weight: Callable[[], Float32s], skycell_n_pixels: int, *, n_threads: int = 1
 ) -> LayerStatistics:
     """Return the statistics of a layer whose rows have all been counted.
 
-    The weights ``(ny, nx)`` are read once more only in rows where the bin of their median was not foreseen.
+    The weights ``(ny, nx)`` are asked for, and read once more in rows where the bin of their median was not
+    foreseen, only if there are such rows.
 
     Raises
     ------
@@ -106,31 +109,34 @@ def _median_time_s(times: TimeCounts) -> float:
     return _mean_of_bits([int(times.bits[index]) for index in found])
 
 
-def _median_weight(tally: Tally, weight: Float32s, n_threads: int) -> float:
+def _median_weight(tally: Tally, weight: Callable[[], Float32s], n_threads: int) -> float:
     """Return the median of the weights: first the bin of upper halves, then the lower half in this bin."""
     places = [_rank_in(tally.high_weight, rank) for rank in _middle(tally.n_observed)]
     low = {upper: _low_halves(tally, weight, upper, n_threads) for upper in {upper for upper, _ in places}}
     return _mean_of_bits([upper << 16 | _rank_in(low[upper], within)[0] for upper, within in places])
 
 
-def _low_halves(tally: Tally, weight: Float32s, upper: int, n_threads: int) -> Counts:
+def _low_halves(tally: Tally, weight: Callable[[], Float32s], upper: int, n_threads: int) -> Counts:
     """Return the histogram ``(65536,)`` of the lower halves of the weights with this upper half."""
-    known = tally.low_weight.get(upper)
-    missing = tally.row_weight > 0 if known is None else (tally.row_weight > 0) & ~known.rows
-    blocks = [rows for rows in row_blocks(*weight.shape) if missing[rows].any()]
+    known = tally.low_weight.get(upper) or LowHalves.of_none(len(tally.row_weight))
+    missing = (tally.row_weight > 0) & ~known.rows
+    if not missing.any():
+        return known.counts
+    weights = weight()
+    blocks = [rows for rows in row_blocks(*weights.shape) if missing[rows].any()]
+    with ThreadPoolExecutor(n_threads) as pool:
+        counts = pool.map(
+            partial(_count_low, weights, missing, upper),
+            (blocks[first::n_threads] for first in range(n_threads)),
+        )
+        return known.counts + sum(counts)
 
-    def count(first: int) -> Counts:
-        found = np.zeros(HALF, np.int64)
-        for rows in blocks[first::n_threads]:
-            require_compiled().count_low(_native(weight[rows][missing[rows]]), upper, found)
-        return found
 
-    if n_threads == 1 or not blocks:
-        found = count(0)
-    else:
-        with ThreadPoolExecutor(n_threads) as pool:
-            found = np.sum(list(pool.map(count, range(n_threads))), axis=0)
-    return found if known is None else found + known.counts
+def _count_low(weight: Float32s, missing: NDArray[np.bool_], upper: int, blocks: Sequence[slice]) -> Counts:
+    found = np.zeros(HALF, np.int64)
+    for rows in blocks:
+        require_compiled().count_low(_native(weight[rows][missing[rows]]), upper, found)
+    return found
 
 
 def _mean_of_bits(bits: list[int]) -> float:

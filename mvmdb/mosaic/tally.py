@@ -57,6 +57,11 @@ class LowHalves:
     rows: NDArray[np.bool_]
     """``(ny,)``: the rows that were counted."""
 
+    @classmethod
+    def of_none(cls, n_rows: int) -> LowHalves:
+        """Return those of a layer of which no row was counted."""
+        return cls(np.zeros(HALF, np.int64), np.zeros(n_rows, np.bool_))
+
 
 @dataclass(eq=False)
 class Tally:
@@ -171,9 +176,7 @@ def _add_weights(tally: Tally, rows: slice, foreseen: range, weights: NDArray[np
     tally.high_weight[foreseen.start : foreseen.stop] += low.sum(axis=1, dtype=np.int64)
     for upper, counts in zip(foreseen, low, strict=True):
         if upper not in tally.low_weight:
-            tally.low_weight[upper] = LowHalves(
-                np.zeros(HALF, np.int64), np.zeros(len(tally.row_weight), np.bool_)
-            )
+            tally.low_weight[upper] = LowHalves.of_none(len(tally.row_weight))
         tally.low_weight[upper].counts[:] += counts
         tally.low_weight[upper].rows[rows] = True
     fullest = sorted(tally.low_weight, key=lambda upper: int(tally.low_weight[upper].rows.sum()))

@@ -77,7 +77,7 @@ def _draw(
             chips,
             base=base,
             out=draft.arrays,
-            store=draft.pixels.write,
+            store=draft.pixels,
             n_threads=n_threads,
             on_step=on_step,
         )

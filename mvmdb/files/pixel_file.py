@@ -53,9 +53,8 @@ class PixelFile:
     def _write(self, name: str, offset: int, image: NDArray[Any], dtype: str) -> None:
         total = 0
         for part in parts_of(self._starts[name] + offset, image):
-            part_sum = word_sum(part.values)
-            total += part_sum
-            if part_sum:
+            if part.values.view(np.uint32).max():
+                total += word_sum(part.values)
                 self.pieces.put(part, dtype)
             else:  # nothing but zeros, as the file is already
                 self.pieces.pass_over(part)

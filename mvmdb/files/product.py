@@ -14,7 +14,7 @@ from astropy.io import fits
 from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
-from mvmdb.errors import NameFormatError, ProductFileError
+from mvmdb.errors import MvmdbError, NameFormatError, ProductFileError
 from mvmdb.files.checks import Scalar
 from mvmdb.files.checksum import checksum_problems
 from mvmdb.files.compressed import image_array
@@ -225,6 +225,8 @@ def file_errors(path: Path, what: str, hint: str) -> Iterator[None]:
     """Turn what the operating system says of a file into a ProductFileError."""
     try:
         yield
+    except MvmdbError:
+        raise
     except OSError as error:
         raise ProductFileError(str(path), f"{what}: {error}", hint=hint) from error
 

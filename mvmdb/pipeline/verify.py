@@ -217,7 +217,7 @@ def _damage(row: ProductFile) -> str:
         verb = "truncated" if size_bytes < row.file.size_bytes else "too long"
         return f"{verb}: {size_bytes} bytes, published with {row.file.size_bytes}"
     problems = file_problems(path)[:_MOST_TOLD]
-    return "; ".join(["its hash is another", *problems])
+    return "; ".join(["its SHA-256 is another", *problems])
 
 
 def _check_header(row: ProductFile) -> tuple[Problem, str] | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from mvmdb.files.drafts import product_draft
 from mvmdb.files.product import publish, read_product, verify_product
 from mvmdb.records import (
     DrizzleParameters,
@@ -234,3 +235,19 @@ def test_pixels_make_room_for_a_long_outline(tmp_path: Path) -> None:
     np.testing.assert_array_equal(product.weight, weight)
     np.testing.assert_array_equal(product.context, context)
     assert verify_product(path) == []
+
+
+def test_rows_can_be_read_before_the_file_is_finished(tmp_path: Path) -> None:
+    """Rows of half a piece wait in memory for the rest of it, until they are wanted."""
+    plan = make_plan(2, extent=PixelBox(2000, 3000, 2700, 3900))
+    box = plan.grid.box
+    values = np.random.default_rng(8).normal(size=box.shape).astype(np.float32)
+    image = LayerArrays(values, values + 1, values.astype(np.int32)[np.newaxis])
+    with product_draft(tmp_path, plan, make_chip_headers(plan), make_stamp()) as draft:
+        for rows in (slice(431, 900), slice(0, 431)):
+            part = LayerArrays(image.science[rows], image.weight[rows], image.context[:, rows])
+            draft.pixels.write(rows.start, part)
+            draft.pixels.flush()
+            np.testing.assert_array_equal(draft.arrays.weight[rows], image.weight[rows])
+        np.testing.assert_array_equal(draft.arrays.science, image.science)
+        np.testing.assert_array_equal(draft.arrays.context, image.context)

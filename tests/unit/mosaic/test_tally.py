@@ -85,10 +85,10 @@ def strips_of(n_rows: int, n_strip_rows: int, rng: np.random.Generator) -> list[
     kind=st.sampled_from(sorted(KINDS)),
     seed=st.integers(0, 2**32 - 1),
     shape=st.tuples(st.integers(1, 70), st.integers(1, 300)),
-    n_strip_rows=st.integers(7, 40),
+    n_strip_rows=st.integers(10, 40),
     n_threads=st.integers(1, 3),
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_medians_are_exact_however_a_layer_is_cut(
     kind: str, seed: int, shape: tuple[int, int], n_strip_rows: int, n_threads: int
 ) -> None:
@@ -135,10 +135,10 @@ def test_where_the_first_strips_mislead_they_are_read_again_and_no_others(n_thre
 
 def test_few_bins_are_kept_where_every_strip_has_other_weights() -> None:
     rng = np.random.default_rng(10)
-    levels = np.geomspace(1e-20, 1e20, 50)
-    weight = np.repeat(levels, 20)[::-1, None] * rng.uniform(0.9, 1.1, (1000, 200))
+    levels = np.geomspace(1e-20, 1e20, 20)
+    weight = np.repeat(levels, 20)[::-1, None] * rng.uniform(0.9, 1.1, (400, 200))
     weight = weight.astype(np.float32)
-    tally = counted(weight, random_context(rng, weight), strips_of(1000, 20, rng))
+    tally = counted(weight, random_context(rng, weight), strips_of(400, 20, rng))
     assert 0 < len(tally.low_weight) <= 64
     found = summarise(tally, weight, SKYCELL_PIXELS)
     assert found.median_weight == np.median(weight.astype(float))
@@ -146,7 +146,7 @@ def test_few_bins_are_kept_where_every_strip_has_other_weights() -> None:
 
 def test_large_layers_foresee_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    weight = np.random.default_rng(11).normal(1000, 3, (2100, 1000)).astype(np.float32)
+    weight = np.random.default_rng(11).normal(1002, 3, (2100, 1000)).astype(np.float32)
     context = np.ones((2, 2100, 1000), dtype=np.int32)
     tally = counted(weight, context, [slice(y, y + 700) for y in (700, 0, 1400)])
     found = summarise(tally, Unreadable(weight), SKYCELL_PIXELS)

@@ -6,7 +6,9 @@ quantities over polygon masks of the chips; these count what really contributed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from math import fsum
 
 import numpy as np
@@ -118,19 +120,20 @@ def _low_halves(tally: Tally, weight: Float32s, upper: int, n_threads: int) -> C
     known = tally.low_weight.get(upper)
     missing = tally.row_weight > 0 if known is None else (tally.row_weight > 0) & ~known.rows
     blocks = [rows for rows in row_blocks(*weight.shape) if missing[rows].any()]
-
-    def count(first: int) -> Counts:
-        found = np.zeros(HALF, np.int64)
-        for rows in blocks[first::n_threads]:
-            require_compiled().count_low(_native(weight[rows][missing[rows]]), upper, found)
-        return found
-
-    if n_threads == 1 or not blocks:
-        found = count(0)
-    else:
+    total = np.zeros(HALF, np.int64) if known is None else known.counts
+    if blocks:
         with ThreadPoolExecutor(n_threads) as pool:
-            found = np.sum(list(pool.map(count, range(n_threads))), axis=0)
-    return found if known is None else found + known.counts
+            shares = [blocks[first::n_threads] for first in range(n_threads)]
+            total = sum(pool.map(partial(_count_again, weight, upper, missing), shares), start=total)
+    return total
+
+
+def _count_again(weight: Float32s, upper: int, missing: NDArray[np.bool_], blocks: Sequence[slice]) -> Counts:
+    """Return the histogram of lower halves in those rows of some blocks that are missing."""
+    found = np.zeros(HALF, np.int64)
+    for rows in blocks:
+        require_compiled().count_low(_native(weight[rows][missing[rows]]), upper, found)
+    return found
 
 
 def _mean_of_bits(bits: list[int]) -> float:

@@ -69,10 +69,11 @@ class Walk {
         else if (n_observed)
             for (long k = 0; k < n; ++k)
                 if (rows.weight[at + k] > 0) {
-                    add_weight(at + k, k);
+                    weight_sums[k % kLanes] += rows.weight[at + k];
+                    add_weight(at + k);
                     add_inputs(at + k);
                 }
-        if (n_observed && rows.observed) set_bits(rows.observed + y * ((rows.nx + 7) / 8) + x / 8, at, n);
+        if (n_observed && rows.observed) set_bits(rows.observed + y * ((rows.nx + 7) / 8) + x / 8, at, n, n_observed == n);
         if (rows.science && n_observed < n) blank(rows.science, at, n);
         if (rows.variance) {
             for (long k = 0; k < n; ++k) rows.variance[at + k] = std::sqrt(rows.variance[at + k]);
@@ -81,19 +82,24 @@ class Walk {
     }
 
     void whole_block(long at) {
-        for (long k = 0; k < kBlock; ++k) add_weight(at + k, k);
+        double sums[kLanes];  // eight side by side do not wait for each other; they depend on the column alone
+        for (int lane = 0; lane < kLanes; ++lane) sums[lane] = weight_sums[lane];
+        for (long k = 0; k < kBlock; k += kLanes)
+            for (int lane = 0; lane < kLanes; ++lane) sums[lane] += rows.weight[at + k + lane];
+        for (int lane = 0; lane < kLanes; ++lane) weight_sums[lane] = sums[lane];
+        for (long k = 0; k < kBlock; ++k) add_weight(at + k);
         if (length && has_same_inputs(at))
             length += kBlock;
         else
             for (long k = 0; k < kBlock; ++k) add_inputs(at + k);
     }
 
-    // Eight sums side by side do not wait for each other; they depend on the column alone.
-    void add_weight(long at, long k) {
-        weight_sums[k % kLanes] += rows.weight[at];
+    // Without a branch: which way it went could not be foreseen.
+    void add_weight(long at) {
         const std::uint32_t bits = bits_of(rows.weight[at]), low = bits - first_low;
-        const std::uint32_t high = (bits >> 16) | (std::uint32_t(k & 1) << 16);
-        ++counts.weights[low < n_low ? low + (2u << 16) : high];
+        const std::uint32_t high = (bits >> 16) | (std::uint32_t(at % kHighRows) << 16);
+        const std::uint32_t is_low = 0u - std::uint32_t(low < n_low);
+        ++counts.weights[high ^ ((high ^ (low + (kHighRows << 16))) & is_low)];
     }
 
     bool has_same_inputs(long at) const {
@@ -133,8 +139,16 @@ class Walk {
         length = 0;
     }
 
-    void set_bits(std::uint8_t* to, long at, long n) const {
-        for (long k = 0; k < n; ++k) to[k / 8] |= std::uint8_t((rows.weight[at + k] > 0) << (k % 8));
+    void set_bits(std::uint8_t* to, long at, long n, bool is_whole) const {
+        for (long k = 0; k < n; k += 8) {
+            const long n_left = n - k < 8 ? n - k : 8;
+            unsigned byte = (1u << n_left) - 1;
+            if (!is_whole) {
+                byte = 0;
+                for (long bit = 0; bit < n_left; ++bit) byte |= unsigned(rows.weight[at + k + bit] > 0) << bit;
+            }
+            to[k / 8] = std::uint8_t(byte);
+        }
     }
 
     void blank(float* image, long at, long n) const {

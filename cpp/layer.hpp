@@ -32,13 +32,15 @@ struct CountedRows {
     std::uint8_t* observed;       // null, or (ny, (nx + 7) / 8), 0 before: a bit for each pixel, the lowest first
 };
 
+constexpr std::uint32_t kHighRows = 2;
+
 // What is counted on the observed pixels. Histograms are added to.
 struct Counts {
     std::int64_t* n_inputs;
     std::int64_t* bytes;
-    // (2 + n_bins, 65536). A weight of which the upper 16 bits are first_bin or one of the n_bins - 1 after it is counted
-    // by its lower bits, in row 2 and following; any other one by its upper bits, in row 0 or 1: neighbours in turns, as
-    // a processor waits when it changes the same number twice.
+    // (kHighRows + n_bins, 65536). A weight of which the upper 16 bits are first_bin or one of the n_bins - 1 after it
+    // is counted by its lower bits, in one of the last rows; any other one by its upper bits, in one of the first:
+    // neighbours in turns, as a processor waits when it changes the same number twice.
     std::uint32_t* weights;
     std::uint32_t first_bin, n_bins;
     double* row_weight;

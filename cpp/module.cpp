@@ -204,7 +204,7 @@ nb::tuple count(Weights weight, Planes context, Numbers times, std::optional<Pla
                            long(weight.shape(1)), long(weight.shape(0)), times.data(),
                            science ? science->data() : nullptr, variance ? variance->data() : nullptr,
                            observed ? observed->data() : nullptr};
-    const Counts counts{n_inputs.data(), bytes.data(), weights.data(), first_bin, std::uint32_t(weights.shape(0) - 2),
+    const Counts counts{n_inputs.data(), bytes.data(), weights.data(), first_bin, std::uint32_t(weights.shape(0)) - kHighRows,
                         row_weight.data(), row_time.data()};
     std::vector<std::uint32_t> bits;
     std::vector<std::int64_t> n_pixels;
@@ -255,5 +255,6 @@ NB_MODULE(_kernel, module) {
                "first_bin"_a, "weights"_a.noconvert(), "n_inputs"_a.noconvert(), "bytes"_a.noconvert(),
                "row_weight"_a.noconvert(), "row_time"_a.noconvert());
     module.def("count_low", &count_low, "numbers"_a.noconvert(), "high"_a, "low"_a.noconvert());
+    module.attr("HIGH_ROWS") = kHighRows;
     module.def("instruction_sets", &instruction_sets);
 }

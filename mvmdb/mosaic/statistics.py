@@ -126,13 +126,14 @@ def _low_halves(tally: Tally, weight: Callable[[], Float32s], upper: int, n_thre
     blocks = [rows for rows in row_blocks(*weights.shape) if missing[rows].any()]
     with ThreadPoolExecutor(n_threads) as pool:
         counts = pool.map(
-            partial(_count_low, weights, missing, upper),
+            partial(_count_again, weights, missing, upper),
             (blocks[first::n_threads] for first in range(n_threads)),
         )
         return known.counts + sum(counts)
 
 
-def _count_low(weight: Float32s, missing: NDArray[np.bool_], upper: int, blocks: Sequence[slice]) -> Counts:
+def _count_again(weight: Float32s, missing: NDArray[np.bool_], upper: int, blocks: Sequence[slice]) -> Counts:
+    """Return the histogram of lower halves in those rows of some blocks that are missing."""
     found = np.zeros(HALF, np.int64)
     for rows in blocks:
         require_compiled().count_low(_native(weight[rows][missing[rows]]), upper, found)

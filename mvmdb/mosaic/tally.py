@@ -23,10 +23,10 @@ Counts = NDArray[np.int64]
 HALF = 1 << 16
 _MOST_BINS = 16
 """Foreseen at a time: a weight differs by 0.4 to 0.8 percent from one to the next."""
-_PIXELS_OF_A_BIN = 2 * HALF
+_PIXELS_OF_A_BIN = 4 * HALF
 """A histogram with more numbers than there are pixels would cost more than a second look."""
-_FORESEEN_RANKS = (0.3, 0.7)
-"""Share of the weights counted before among which the median of all is expected."""
+_FORESEEN_RANKS = (0.3, 0.5, 0.7)
+"""Shares of the weights counted before that lie below the median of all: least, best guess, and most."""
 _SAMPLED_ROWS = 16
 """Every so many of the first rows that are counted are looked at beforehand."""
 _MOST_KEPT = 4 * _MOST_BINS
@@ -131,9 +131,10 @@ def count_rows(
     """
     rows = slice(first_row, first_row + len(weight))
     foreseen = _foreseen(tally, weight)
-    weights = np.zeros((2 + len(foreseen), HALF), np.uint32)
+    compiled = require_compiled()
+    weights = np.zeros((compiled.HIGH_ROWS + len(foreseen), HALF), np.uint32)
     n_inputs, of_bytes = np.zeros_like(tally.n_inputs), np.zeros_like(tally.bytes)
-    times = require_compiled().count(
+    times = compiled.count(
         weight,
         context,
         tally.times_s,
@@ -164,14 +165,14 @@ def _foreseen(tally: Tally, weight: Float32s) -> range:
     if high[-1] == 0:
         sample = weight[::_SAMPLED_ROWS].view(np.uint32) >> 16
         high = np.cumsum(np.bincount(sample[sample > 0], minlength=HALF))
-    ranks = np.array([_FORESEEN_RANKS[0], 0.5, _FORESEEN_RANKS[1]]) * high[-1]
+    ranks = np.multiply(_FORESEEN_RANKS, high[-1])
     first, middle, last = np.searchsorted(high, ranks, side="right").tolist()
     first, last = max(first, middle - n_bins // 2), min(last, middle + (n_bins - 1) // 2, HALF - 1)
     return range(first, last + 1)
 
 
 def _add_weights(tally: Tally, rows: slice, foreseen: range, weights: NDArray[np.uint32]) -> None:
-    high, low = weights[:2], weights[2:]
+    high, low = np.split(weights, [len(weights) - len(foreseen)])
     tally.high_weight += high.sum(axis=0, dtype=np.int64)
     tally.high_weight[foreseen.start : foreseen.stop] += low.sum(axis=1, dtype=np.int64)
     for upper, counts in zip(foreseen, low, strict=True):

@@ -26,7 +26,7 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "blanking and statistics": (
         (engine, "count_rows"),
         (engine, "summarise"),
-        (statistics, "_count_low"),
+        (statistics, "_count_again"),
         (draw, "_footprint_statistics"),
     ),
     "checksums": ((pixel_file, "word_sum"),),

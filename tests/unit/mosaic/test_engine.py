@@ -25,6 +25,7 @@ from mvmdb.records import (
     FinishedLayer,
     LayerArrays,
     LayerImage,
+    LayerStatistics,
 )
 from mvmdb.sky.grid import PixelBox
 from tests.support.mappings import AffineMapping, box_of, overlap_areas
@@ -423,12 +424,15 @@ def test_strips_and_threads_change_no_bit(with_error: bool) -> None:
     ]
     parameters = DrizzleParameters(error=with_error)
 
-    def arrays(**how: int) -> list[bytes]:
+    def arrays(**how: int) -> tuple[list[bytes], LayerStatistics]:
         layer = build_layer_image(
             box_of(shape), inputs, engine=Choice.engine, parameters=parameters, skycell_n_pixels=10**6, **how
         )
         error = [] if layer.error is None else [layer.error]
-        return [array.tobytes() for array in (layer.science, layer.weight, layer.context, *error)]
+        observed = layer.observed[0 : shape[0], 0 : shape[1]]
+        np.testing.assert_array_equal(observed, layer.weight > 0)
+        images = (layer.science, layer.weight, layer.context, *error)
+        return [array.tobytes() for array in images], layer.statistics
 
     whole = arrays(n_strip_rows=300)
     for how in ({"n_strip_rows": 13}, {"n_strip_rows": 64, "n_threads": 3}, {}):

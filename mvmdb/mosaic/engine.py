@@ -38,8 +38,8 @@ KERNELS = ("square", "turbo", "point")
 """The kernels that conserve weight and flux, which the merge of private frames relies on."""
 _STRIP_BYTES = 1 << 28
 _FEWEST_ROWS = 64
-_STRIPS_OF_A_THREAD = 4
-"""At least, so that all threads end at about the same time."""
+_STRIPS_OF_A_THREAD = 8
+"""At least, so that all threads end at about the same time, and in little memory of their own."""
 
 OnStep = Callable[[int, int], None]
 """Called with the number of steps that are done, and that of all."""
@@ -252,7 +252,7 @@ def _require_supported(parameters: DrizzleParameters, finished: FinishedLayer | 
 def _n_strip_rows(box: PixelBox, arrays: LayerArrays, n_threads: int) -> int:
     n_y, n_x = box.shape
     row_bytes = n_x * 4 * (2 + len(arrays.context) + (arrays.error is not None))
-    fair = n_y if n_threads == 1 else -(-n_y // (_STRIPS_OF_A_THREAD * n_threads))
+    fair = -(-n_y // (_STRIPS_OF_A_THREAD * n_threads))
     return max(_FEWEST_ROWS, min(fair, _STRIP_BYTES // row_bytes))
 
 

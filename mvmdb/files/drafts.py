@@ -24,7 +24,7 @@ from mvmdb.files.compressed import compress_product
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, write_hdrtab
 from mvmdb.files.header import BuildStamp, primary_header
-from mvmdb.files.piece_file import PieceFile
+from mvmdb.files.piece_file import piece_file
 from mvmdb.files.piece_reader import tree_sha256
 from mvmdb.files.pixel_file import PixelFile
 from mvmdb.files.product import StagedProduct, file_errors, temporary_path
@@ -102,7 +102,7 @@ def product_draft(
             os.posix_fallocate(file.fileno(), 0, _sections(plan, headers, data_start)[-1].data_end)
         sections = _sections(plan, headers, data_start)[1:]
         starts = {section.header["EXTNAME"]: section.data_start for section in sections}
-        with PieceFile(path) as pieces:
+        with piece_file(path) as pieces:
             pixels = PixelFile(pieces, starts, 4 * plan.grid.box.n_pixels)
             yield ProductDraft(path, final_path, pixels, _mapped(path, plan, sections), data_start)
         undo.pop_all()

@@ -7,23 +7,20 @@ a fifth of a build.
 
 from __future__ import annotations
 
-import errno
-import mmap
 import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.files.tree_hash import PIECE_BYTES, joined, leaf
-
-Bytes = NDArray[np.uint8]
+from mvmdb.files.uncached import Bytes, UncachedFile, open_uncached, room
 
 _WRITERS = 2
 _MOST_WAITING = 16
@@ -51,6 +48,17 @@ def parts_of(start: int, values: NDArray[Any]) -> Iterator[Part]:
         first = last
 
 
+@contextmanager
+def piece_file(path: Path) -> Iterator[PieceFile]:
+    """Give a file to write, with room for what will be written; what still waits at the end is dropped."""
+    with open_uncached(path, os.O_RDWR) as file:
+        writers = ThreadPoolExecutor(_WRITERS)
+        try:
+            yield PieceFile(file, writers)
+        finally:
+            writers.shutdown(cancel_futures=True)
+
+
 class PieceFile:
     """A file with room for what will be written to it, all 0 so far; each byte is given once, in any order.
 
@@ -59,14 +67,9 @@ class PieceFile:
     pass by its cache, they go through it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._closing = ExitStack()
-        self._cached = self._opened(path, os.O_RDWR)
-        try:
-            self._direct = self._opened(path, os.O_WRONLY | getattr(os, "O_DIRECT", 0))
-        except OSError:
-            self._direct = self._cached
-        self._writers = ThreadPoolExecutor(_WRITERS)
+    def __init__(self, file: UncachedFile, writers: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._writers = writers
         self._waiting: deque[Future[None]] = deque()
         self._spare: list[Bytes] = []
         self._begun: dict[int, Bytes] = {}
@@ -74,20 +77,6 @@ class PieceFile:
         self._leaves: dict[int, bytes] = {}
         self._uniform: dict[int, bytes] = {}
         self._lock = Lock()
-
-    def _opened(self, path: Path, flags: int) -> int:
-        descriptor = os.open(path, flags | os.O_CLOEXEC)
-        self._closing.callback(os.close, descriptor)
-        return descriptor
-
-    def __enter__(self) -> Self:
-        """Give the file."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close the file; what waits for the disk is dropped."""
-        self._writers.shutdown(cancel_futures=True)
-        self._closing.close()
 
     def put(self, part: Part, dtype: str = "u1") -> None:
         """Take a part of what is written, to stand in the file as numbers of a type of the same size.
@@ -113,10 +102,10 @@ class PieceFile:
         """Make all that is known readable in the file."""
         with self._lock:
             begun = [(index, content.copy()) for index, content in self._begun.items()]
-        size_bytes = os.fstat(self._cached).st_size
+        size_bytes = os.fstat(self._file.cached).st_size
         for index, content in begun:
             start = index * PIECE_BYTES
-            _write_at(self._cached, start, content[: size_bytes - start])
+            self._file.write(start, content[: size_bytes - start])
         self._wait()
 
     def finish(self, size_bytes: int) -> str:
@@ -130,7 +119,7 @@ class PieceFile:
         for index in sorted(self._begun):
             self._hand_on(index, self._begun.pop(index)[: size_bytes - index * PIECE_BYTES])
         self._wait()
-        os.fsync(self._cached)
+        os.fsync(self._file.cached)
         nothing = leaf(bytes(PIECE_BYTES))
         n_whole, n_last_bytes = divmod(size_bytes, PIECE_BYTES)
         leaves = [self._leaves.get(index, nothing) for index in range(n_whole)]
@@ -147,7 +136,7 @@ class PieceFile:
         try:
             content = self._spare.pop()
         except IndexError:
-            return np.frombuffer(mmap.mmap(-1, PIECE_BYTES), np.uint8)
+            return room(PIECE_BYTES)
         if cleared:
             content.fill(0)
         return content
@@ -185,20 +174,6 @@ class PieceFile:
         return self._uniform[word]
 
     def _store(self, index: int, content: Bytes) -> None:
-        start = index * PIECE_BYTES
-        try:
-            _write_at(self._direct, start, content)
-        except OSError as error:
-            # a last piece of odd length, or a file system that finds out only now
-            if error.errno != errno.EINVAL:
-                raise
-            _write_at(self._cached, start, content)
+        self._file.write(index * PIECE_BYTES, content)
         if len(content) == PIECE_BYTES:
             self._spare.append(content)
-
-
-def _write_at(file: int, start: int, content: Bytes) -> None:
-    """Write all of something, of which the system may take only a part at a time."""
-    while len(content):
-        n_written = os.pwrite(file, content.data, start)
-        content, start = content[n_written:], start + n_written

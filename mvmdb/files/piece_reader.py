@@ -7,58 +7,41 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mvmdb.files.tree_hash import PIECE_BYTES, joined, leaf
+from mvmdb.files.uncached import Bytes, UncachedFile, open_uncached, room
 from mvmdb.settings import usable_cpus
-
-Bytes = NDArray[np.uint8]
 
 _MOST_THREADS = 4
 _PIECES_AT_ONCE = 4
 
 
-class PieceReader:
-    """A file that is read in any order, by any number of threads; each piece is hashed when it comes first.
+@contextmanager
+def piece_reader(path: Path) -> Iterator[PieceReader]:
+    """Give a file to read.
 
     Raises
     ------
     OSError
         It cannot be read.
     """
+    with open_uncached(path, os.O_RDONLY) as file:
+        yield PieceReader(file)
 
-    def __init__(self, path: Path) -> None:
-        self._closing = ExitStack()
-        self._cached = self._opened(path, os.O_RDONLY)
-        try:
-            self._direct = self._opened(path, os.O_RDONLY | getattr(os, "O_DIRECT", 0))
-        except OSError:
-            self._direct = self._cached
-        self.size_bytes = os.fstat(self._cached).st_size
+
+class PieceReader:
+    """A file that is read in any order, by any number of threads; each piece is hashed the first time."""
+
+    def __init__(self, file: UncachedFile) -> None:
+        self._file = file
+        self._size_bytes = os.fstat(file.cached).st_size
         self._leaves: dict[int, bytes] = {}
-
-    def _opened(self, path: Path, flags: int) -> int:
-        descriptor = os.open(path, flags | os.O_CLOEXEC)
-        self._closing.callback(os.close, descriptor)
-        return descriptor
-
-    def __enter__(self) -> Self:
-        """Give the reader."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close the file."""
-        self._closing.close()
 
     def read(self, start: int, stop: int) -> Bytes:
         """Return some bytes."""
@@ -72,34 +55,25 @@ class PieceReader:
 
     def tree_sha256(self) -> str:
         """Return the tree hash of the file, after reading what has not been read."""
-        n_pieces = -(-self.size_bytes // PIECE_BYTES)
+        n_pieces = -(-self._size_bytes // PIECE_BYTES)
         with ThreadPoolExecutor(min(usable_cpus(), _MOST_THREADS)) as pool:
             list(pool.map(self._read_run, _runs(set(range(n_pieces)) - set(self._leaves))))
         return joined(self._leaves[index] for index in range(n_pieces))
 
     def _read_run(self, run: tuple[int, int]) -> None:
-        self.read(run[0] * PIECE_BYTES, min(run[1] * PIECE_BYTES, self.size_bytes))
+        self.read(run[0] * PIECE_BYTES, min(run[1] * PIECE_BYTES, self._size_bytes))
 
     def _pieces(self, first: int, last: int) -> Bytes:
         """Return pieces, the last of the file as short as it is."""
         start, n_bytes = first * PIECE_BYTES, (last - first) * PIECE_BYTES
-        content = np.frombuffer(mmap.mmap(-1, n_bytes), np.uint8)  # on a boundary of pages
+        content = room(n_bytes)
         n_read = 0
-        while n_read < min(n_bytes, self.size_bytes - start):
-            n_new = self._read_at(start + n_read, content[n_read:])
+        while n_read < min(n_bytes, self._size_bytes - start):
+            n_new = self._file.read(start + n_read, content[n_read:])
             if n_new == 0:
                 raise OSError(errno.EIO, "the file has been cut short")
             n_read += n_new
         return content[:n_read]
-
-    def _read_at(self, start: int, content: Bytes) -> int:
-        try:
-            return os.preadv(self._direct, [content.data], start)
-        except OSError as error:
-            # an odd place after a short read, or a file system that finds out only now
-            if error.errno != errno.EINVAL:
-                raise
-            return os.preadv(self._cached, [content.data], start)
 
 
 def tree_sha256(path: Path) -> str:
@@ -110,7 +84,7 @@ def tree_sha256(path: Path) -> str:
     OSError
         It cannot be read.
     """
-    with PieceReader(path) as file:
+    with piece_reader(path) as file:
         return file.tree_sha256()
 
 

@@ -13,7 +13,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.files.compressed import image_array
-from mvmdb.files.piece_reader import PieceReader, has_sha256
+from mvmdb.files.piece_reader import PieceReader, has_sha256, piece_reader
 from mvmdb.files.product import open_product
 from mvmdb.records import LayerArrays
 from mvmdb.sky.grid import PixelBox
@@ -49,7 +49,7 @@ def stored_layer(path: Path) -> Iterator[StoredLayer]:
     ProductFileError
         The file cannot be read, or lacks an extension of a product.
     """
-    with open_product(path) as hdus, PieceReader(path) as reader:
+    with open_product(path) as hdus, piece_reader(path) as reader:
         yield StoredLayer(path, {name: _planes(hdus[name], reader) for name in ("SCI", "WHT", "CTX")}, reader)
 
 

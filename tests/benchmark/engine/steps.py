@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any
 from unittest import mock
 
-from mvmdb.files import extension_headers, piece_file, pixel_file
+from mvmdb.files import extension_headers, piece_file, pixel_file, uncached
 from mvmdb.mosaic import compiled_engine, engine, statistics
 from mvmdb.pipeline import draw, prepare
 
@@ -30,7 +30,7 @@ STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
         (draw, "_footprint_statistics"),
     ),
     "checksums": ((pixel_file, "word_sum"),),
-    "writing": ((pixel_file.PixelFile, "write"), (piece_file, "_write_at")),
+    "writing": ((pixel_file.PixelFile, "write"), (uncached.UncachedFile, "write")),
     "outline for S_REGION": ((extension_headers, "sky_outline"),),
     "syncing": ((os, "fsync"),),
     "headers": ((draw, "finish_product"),),

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from botocore.utils import calculate_tree_hash
 
-from mvmdb.files.piece_file import PieceFile, parts_of
+from mvmdb.files.piece_file import parts_of, piece_file
 from mvmdb.files.tree_hash import PIECE_BYTES
+from tests.support.uncached import refuse_direct
 
 SIZES = [4, PIECE_BYTES, 6 * PIECE_BYTES, 37 * PIECE_BYTES + 2880]
 
@@ -26,7 +27,7 @@ def write_in_disorder(path: Path, words: np.ndarray, *, seed: int, n_threads: in
     cuts = np.unique([*random.integers(0, words.size + 1, 40).tolist(), 0, words.size])
     stretches = list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
     random.shuffle(stretches)
-    with PieceFile(laid_out(path, words.nbytes)) as file:
+    with piece_file(laid_out(path, words.nbytes)) as file:
 
         def write(stretch: tuple[int, int]) -> None:
             for part in parts_of(4 * stretch[0], words[slice(*stretch)]):
@@ -66,48 +67,27 @@ def test_any_order_gives_the_same_bytes_and_hash(
 
 def test_nothing_written_is_all_zero(tmp_path: Path) -> None:
     size = 3 * PIECE_BYTES + 5
-    with PieceFile(laid_out(tmp_path / "file", size)) as file:
+    with piece_file(laid_out(tmp_path / "file", size)) as file:
         assert file.finish(size) == calculate_tree_hash(io.BytesIO(bytes(size)))
 
 
 def test_file_may_grow_behind_what_was_laid_out(tmp_path: Path) -> None:
     content = np.random.default_rng(4).integers(0, 256, 2 * PIECE_BYTES + 77, np.uint8)
-    with PieceFile(laid_out(tmp_path / "file", PIECE_BYTES + 1)) as file:
+    with piece_file(laid_out(tmp_path / "file", PIECE_BYTES + 1)) as file:
         for part in parts_of(0, content):
             file.put(part)
         assert file.finish(content.size) == calculate_tree_hash(io.BytesIO(content.tobytes()))
     assert (tmp_path / "file").read_bytes() == content.tobytes()
 
 
-@pytest.mark.parametrize("refused_at", ["opening", "writing"])
+@pytest.mark.parametrize("refused_at", ["opening", "used"])
 def test_file_system_without_direct_writes_gets_cached_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused_at: str
 ) -> None:
-    refuse_direct(monkeypatch, refused_at)
+    refused = refuse_direct(monkeypatch, when=refused_at)
     words = random_words(SIZES[-1], 5)
     assert_written(tmp_path / "file", words, write_in_disorder(tmp_path / "file", words, seed=5))
-
-
-def refuse_direct(monkeypatch: pytest.MonkeyPatch, refused_at: str) -> None:
-    direct, refused = set(), []
-    plain_open, plain_write = os.open, os.pwrite
-
-    def opening(path: Path, flags: int, *rest: int) -> int:
-        if flags & os.O_DIRECT and refused_at == "opening":
-            refused.append(path)
-            raise OSError(errno.EINVAL, "Invalid argument")
-        descriptor = plain_open(path, flags, *rest)
-        if flags & os.O_DIRECT:
-            direct.add(descriptor)
-        return descriptor
-
-    def writing(file: int, content: memoryview, offset: int) -> int:
-        if file in direct:
-            raise OSError(errno.EINVAL, "Invalid argument")
-        return plain_write(file, content, offset)
-
-    monkeypatch.setattr(os, "open", opening)
-    monkeypatch.setattr(os, "pwrite", writing)
+    assert refused
 
 
 def test_system_that_takes_a_part_at_a_time_gets_the_rest(
@@ -134,7 +114,7 @@ def test_memory_is_that_of_what_waits(tmp_path: Path) -> None:
     """Strips that end within a piece leave one behind each; the rest goes to disk."""
     size = 200 * PIECE_BYTES
     words = np.arange(size // 4, dtype=np.float32) + 1
-    with PieceFile(laid_out(tmp_path / "file", size)) as file:
+    with piece_file(laid_out(tmp_path / "file", size)) as file:
         for part in parts_of(0, words):
             file.put(part, ">f4")
         assert len(file._spare) < 40

@@ -37,6 +37,8 @@ from mvmdb.sky.grid import PixelBox
 KERNELS = ("square", "turbo", "point")
 """The kernels that conserve weight and flux, which the merge of private frames relies on."""
 _STRIP_BYTES = 1 << 28
+_LEAST_STRIP_BYTES = 1 << 22
+"""What is as small is not worth a seam."""
 _FEWEST_ROWS = 64
 _STRIPS_OF_A_THREAD = 8
 """At least, so that all threads end at about the same time, and in little memory of their own."""
@@ -253,7 +255,7 @@ def _n_strip_rows(box: PixelBox, arrays: LayerArrays, n_threads: int) -> int:
     n_y, n_x = box.shape
     row_bytes = n_x * 4 * (2 + len(arrays.context) + (arrays.error is not None))
     fair = -(-n_y // (_STRIPS_OF_A_THREAD * n_threads))
-    return max(_FEWEST_ROWS, min(fair, _STRIP_BYTES // row_bytes))
+    return max(_FEWEST_ROWS, _LEAST_STRIP_BYTES // row_bytes, min(fair, _STRIP_BYTES // row_bytes))
 
 
 def _strip_boxes(box: PixelBox, n_rows: int) -> list[PixelBox]:

@@ -136,7 +136,7 @@ class PieceFile:
         try:
             content = self._spare.pop()
         except IndexError:
-            return room(PIECE_BYTES)
+            content = room(PIECE_BYTES)
         if cleared:
             content.fill(0)
         return content

@@ -74,5 +74,7 @@ def open_uncached(path: Path, flags: int) -> Iterator[UncachedFile]:
 
 
 def room(n_bytes: int) -> Bytes:
-    """Return zeros on a boundary of pages."""
-    return np.frombuffer(mmap.mmap(-1, n_bytes), np.uint8)
+    """Return memory on a boundary of pages, with anything in it."""
+    memory = np.empty(n_bytes + mmap.PAGESIZE, np.uint8)
+    start = -memory.ctypes.data % mmap.PAGESIZE
+    return memory[start : start + n_bytes]

@@ -18,7 +18,8 @@ COMMON = "value common to all inputs, else MULTIPLE"
 _CARD_LENGTH = 80
 _VALUE_LENGTH = 20
 """Of numbers and short texts, quotes included, from column 11 on."""
-_LEAST_ROOM = _CARD_LENGTH - 10 - _VALUE_LENGTH - len(" / ")
+_COMMENT_COLUMN = 10 + _VALUE_LENGTH
+_LEAST_ROOM = _CARD_LENGTH - _COMMENT_COLUMN - len(" / ")
 _MJD_ZERO = datetime(1858, 11, 17)
 
 
@@ -59,5 +60,6 @@ def _fits_card(card: HeaderCard) -> fits.Card:
     is_short = not isinstance(value, str) or len(repr(value).replace("'", "''")) <= _VALUE_LENGTH
     if is_short and len(card.comment) <= _LEAST_ROOM:
         return fits.Card(card.keyword, value, card.comment)
-    room = _CARD_LENGTH - len(str(fits.Card(card.keyword, value)).rstrip()) - len(" / ")
+    length = max(_COMMENT_COLUMN, len(str(fits.Card(card.keyword, value)).rstrip()))
+    room = _CARD_LENGTH - length - len(" / ")
     return fits.Card(card.keyword, value, card.comment if len(card.comment) <= room else "")

@@ -1,4 +1,4 @@
-"""Checksums: those that FITS files carry in themselves."""
+"""The checksums that FITS files carry in themselves."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.files.compressed import image_array
-from mvmdb.files.piece_reader import PieceReader, has_sha256, piece_reader
+from mvmdb.files.piece_reader import PieceReader, has_sha256, piece_reader, tree_sha256
 from mvmdb.files.product import open_product
 from mvmdb.records import LayerArrays
 from mvmdb.sky.grid import PixelBox
@@ -36,8 +36,12 @@ class StoredLayer:
         return LayerArrays(science, weight, context)
 
     def has_sha256(self, sha256: str) -> bool:
-        """Tell whether what was read, and all the rest, has the hash that was recorded of the file."""
-        return self.reader.tree_sha256() == sha256 or has_sha256(self.path, sha256)
+        """Tell whether what was read, and all the rest, has the hash that was recorded of the file.
+
+        A plain one can only be taken of the file as it is now, which must then be what was read.
+        """
+        read = self.reader.tree_sha256()
+        return read == sha256 or (has_sha256(self.path, sha256) and tree_sha256(self.path) == read)
 
 
 @contextmanager

@@ -40,23 +40,21 @@ def merge_frame(
     frame_variance: NDArray[np.float32] | None,
     bit: int,
 ) -> None: ...
+
+HIGH_ROWS: int
+
 def count(
     weight: NDArray[np.float32],
     context: NDArray[np.int32],
     times: NDArray[np.float64],
+    science: NDArray[np.float32] | None,
+    variance: NDArray[np.float32] | None,
+    observed: NDArray[np.uint8] | None,
+    first_bin: int,
+    weights: NDArray[np.uint32],
     n_inputs: NDArray[np.int64],
     bytes: NDArray[np.int64],
-    high_weight: NDArray[np.int64],
-    high_time: NDArray[np.int64],
     row_weight: NDArray[np.float64],
     row_time: NDArray[np.float64],
-) -> None: ...
-def count_low(
-    weight: NDArray[np.float32],
-    context: NDArray[np.int32],
-    times: NDArray[np.float64],
-    of_weight: int,
-    of_time: int,
-    low_weight: NDArray[np.int64],
-    low_time: NDArray[np.int64],
-) -> None: ...
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+def count_low(numbers: NDArray[np.float32], high: int, low: NDArray[np.int64]) -> None: ...

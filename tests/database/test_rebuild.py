@@ -116,6 +116,16 @@ def test_rebuild_twice_changes_nothing(site: Site, empty: Site) -> None:
     assert empty.rows("select to_jsonb(p)::text from mvm.product as p order by 1") == before
 
 
+def test_rows_with_plain_hashes_are_known(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_some(site)
+    before = site.rows("select to_jsonb(p)::text from mvm.product as p order by 1")
+    monkeypatch.setattr("mvmdb.files.piece_reader.PIECE_BYTES", 4096)  # then they are none of trees
+    report = rebuild(site)
+    assert (report.n_files, report.n_known, report.n_found, report.restored) == (3, 3, 0, [])
+    assert report.not_restored == []
+    assert site.rows("select to_jsonb(p)::text from mvm.product as p order by 1") == before
+
+
 def test_dry_run_restores_nothing(site: Site, empty: Site) -> None:
     build_some(site)
     ingest_all(empty)

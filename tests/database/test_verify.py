@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import text
 
 from mvmdb.catalog.engine import transaction
 from mvmdb.catalog.revisions import find_former
+from mvmdb.files.piece_reader import tree_sha256
 from mvmdb.files.product import publish
 from mvmdb.pipeline.revisions import keep_former
 from mvmdb.pipeline.verify import FileFinding, Scope, VerifyReport, count_files, verify
@@ -72,6 +74,19 @@ def test_any_flipped_bit_is_found(two: Site) -> None:
         assert "SHA-256 is another" in finding.detail
     path.write_bytes(sound)
     assert checked(two).findings == []
+
+
+def test_row_with_a_plain_hash_stays_valid(two: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As rows have that are older than tree hashes: of a file of one piece it is the plain one."""
+    monkeypatch.setattr("mvmdb.files.piece_reader.PIECE_BYTES", 4096)
+    path = current(two)
+    assert path.stat().st_size > 4096
+    assert tree_sha256(path) != hashlib.sha256(path.read_bytes()).hexdigest()
+    assert checked(two).findings == []
+    with path.open("r+b") as file:
+        file.seek(5000)
+        file.write(b"?")
+    assert only(checked(two)).problem == "damaged"
 
 
 def test_damage_is_recorded_and_taken_back(two: Site) -> None:

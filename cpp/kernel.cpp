@@ -28,9 +28,8 @@ constexpr double kSliver = 1e-14;
 constexpr long kUnrolled = 6;
 constexpr long kLargest = 256;  // more output pixels on a side are refused
 constexpr double kNearlyZero = 1e-14;
-constexpr long kBlock = 256;
-constexpr long kTileRows = 128, kTileRowsOfLargePixels = 32;
-constexpr double kLargePixel = 4;  // in output pixels
+constexpr long kBlock = 128;
+constexpr long kTileRows = 128;
 constexpr long kSampledColumns = 8;  // how far apart positions are looked at to find where a tile falls
 
 typedef float Sums2 __attribute__((vector_size(8), aligned(4)));
@@ -220,13 +219,14 @@ bool is_inside(const Window& window, const Group& group, long n) {
 
 void add_shares(const Job& job, Window& window, const Group& group, const float* shares, long n) {
     if (job.variance) return add<true>(window, group, shares, n);
-    if (n <= 5 && is_inside(window, group, n)) {
+    if (n <= kUnrolled && is_inside(window, group, n)) {
         switch (n) {
             case 1: return add_inside<1>(window, group, shares);
             case 2: return add_inside<2>(window, group, shares);
             case 3: return add_inside<3>(window, group, shares);
             case 4: return add_inside<4>(window, group, shares);
-            default: return add_inside<5>(window, group, shares);
+            case 5: return add_inside<5>(window, group, shares);
+            default: return add_inside<kUnrolled>(window, group, shares);
         }
     }
     add<false>(window, group, shares, n);
@@ -743,13 +743,12 @@ long drizzle_scratch() { return 31 * padded(kBlock + 2) + padded(map_scratch());
 bool drizzle(const Job& job) {
     Room room;
     Window window;
-    const long tile_rows = job.area_ratio * kLargePixel < 1 ? kTileRowsOfLargePixels : kTileRows;
     for (long start = 0; start < job.nx;) {
         const long left = job.nx - start, wide = to_next(job.x0 + start, kBlock);
         const Block block = {start, left < wide ? left : wide};
         Buffers buffers = lay_out(job);
         for (long j = 0; j < job.ny;) {
-            const long next = j + to_next(job.y0 + j, tile_rows), stop = next < job.ny ? next : job.ny;
+            const long next = j + to_next(job.y0 + j, kTileRows), stop = next < job.ny ? next : job.ny;
             if (!drizzle_tile(job, block, j, stop, window, buffers, room)) return false;
             j = stop;
         }

@@ -10,20 +10,18 @@ import hashlib
 import io
 import os
 import stat
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 from isal import igzip
 from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureFileError
+from mvmdb.files.card_values import read_cards
 from mvmdb.files.checks import MAX_FITS_BYTES, Keywords, Scalar, data_size_bytes, image_shape
 
 _BLOCK_BYTES = 2880
@@ -35,8 +33,6 @@ _MAX_HEADER_BYTES = 2**21
 _LARGEST_SCALING = 1e10
 _GZIP_MAGIC = b"\x1f\x8b"
 _READ_ERRORS = (OSError, EOFError, IsalError)
-_CARD_ERRORS = (fits.VerifyError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
-_COMMENTARY = ("", "COMMENT", "HISTORY", "CONTINUE", "END")
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 Slices = slice | tuple[slice, slice]
@@ -295,17 +291,11 @@ def _keywords(path: str, hdu_index: int, header: bytes) -> Keywords:
     """Return the values of a header's cards; those that cannot be parsed are only named."""
     values: dict[str, Scalar] = {}
     unreadable: set[str] = set()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyWarning)
-        for card in fits.Header.fromstring(header.translate(_PRINTABLE).decode("ascii")).cards:
-            keyword = card.keyword
-            if keyword in _COMMENTARY or keyword in values or keyword in unreadable:
-                continue
-            try:
-                value = card.value
-            except _CARD_ERRORS:
-                unreadable.add(keyword)
-                continue
-            if isinstance(value, Scalar):
-                values[keyword] = value
+    for keyword, value, is_sound in read_cards(header.translate(_PRINTABLE).decode("ascii")):
+        if keyword in values or keyword in unreadable:
+            continue
+        if not is_sound:
+            unreadable.add(keyword)
+        elif value is not None:
+            values[keyword] = value
     return Keywords(path, hdu_index, values, frozenset(unreadable))

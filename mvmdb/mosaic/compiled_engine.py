@@ -15,7 +15,7 @@ from mvmdb.sky.tan_mapping import TanToTan
 
 _WINDOW_COLUMNS = 1024
 """What is decoded or mapped before the kernel sees it is cut into columns, so that little memory is needed,
-and little is done for nothing where a rolled chip reaches a strip. A multiple of the 256 by which the kernel
+and little is done for nothing where a rolled chip reaches a strip. A multiple of the 128 by which the kernel
 sums."""
 
 

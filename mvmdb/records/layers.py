@@ -42,7 +42,7 @@ class DrizzleParameters:
     """Whether the variance of the inputs is propagated into an ERR extension."""
 
 
-_GENERATION = "mvmdb engine 5"
+_GENERATION = "mvmdb engine 6"
 """The number goes up when a change of ours changes pixels."""
 REFERENCE_ENGINE = f"{_GENERATION}, drizzle {version('drizzle')}"
 COMPILED_ENGINE = f"{_GENERATION}, compiled kernel"

@@ -81,11 +81,13 @@ class _Copies:
 
 @dataclass(frozen=True, eq=False)
 class _Chip:
-    """One input, and where its pixels fall; reach is None on the far side of the sky."""
+    """One input that lies on this side of the sky, and where its pixels fall."""
 
     index: int
     item: EngineInput
-    reach: Reach | None
+    reach: Reach
+    box: PixelBox
+    """Holds all of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ class _Drawing:
         if self.finished is not None:
             go_on(strip, self.finished)
         for chip in self.chips:
-            if chip.reach is not None:
+            if chip.box.intersection(strip.box).n_pixels:
                 self.add(strip, chip.index, chip.item, chip.reach, self.parameters)
             if self.on_chip is not None:
                 self.on_chip()
@@ -115,10 +117,9 @@ class _Drawing:
         count_rows(self.tally, first_row, strip.weight, strip.context, **images)
         self.store.write(first_row, LayerArrays(strip.science, strip.weight, strip.context, strip.variance))
 
-    def n_input_pixels(self, box: PixelBox) -> int:
-        """Return how many pixels are to be looked at for a strip."""
-        parts = (chip.reach.part(box) for chip in self.chips if chip.reach is not None)
-        return sum(part.n_pixels for part in parts if part is not None)
+    def n_pixels_reached(self, box: PixelBox) -> int:
+        """Return how much is to be done for a strip: its pixels, once for each chip that may reach them."""
+        return sum(chip.box.intersection(box).n_pixels for chip in self.chips)
 
 
 def build_layer_image(
@@ -206,7 +207,7 @@ def build_layer_image(
     )
     largest = partial(empty_strip, boxes[0], len(arrays.context), with_variance=parameters.error)
     # those with most to do come first, so that no thread is left with one when the others are done
-    _in_threads(drawing.draw, largest, sorted(boxes, key=drawing.n_input_pixels, reverse=True), n_threads)
+    _in_threads(drawing.draw, largest, sorted(boxes, key=drawing.n_pixels_reached, reverse=True), n_threads)
     if tally.n_observed == 0:
         raise EmptyLayerError(
             "no good pixel of any input reaches the layer",
@@ -233,10 +234,15 @@ def _on_chip(on_step: OnStep | None, n_steps: int) -> Callable[[], None] | None:
 
 def _chips(inputs: Sequence[EngineInput], n_finished: int) -> list[_Chip]:
     """Return the inputs that are still to be drizzled."""
-    return [
-        _Chip(index, item, find_reach(item.mapping, item.shape))
+    reaches = [
+        (index, item, find_reach(item.mapping, item.shape))
         for index, item in enumerate(inputs)
         if index >= n_finished
+    ]
+    return [
+        _Chip(index, item, reach, reach.box_of(PixelBox(0, 0, *item.shape[::-1])))
+        for index, item, reach in reaches
+        if reach is not None
     ]
 
 

@@ -55,9 +55,9 @@ def footprint_statistics(
     return FootprintStatistics(
         n_pixels_covered=n_covered,
         coverage_fraction=n_covered / skycell_n_pixels,
-        mean_exptime_s=float(exptime_s @ n_pixels / n_covered),
+        mean_exptime_s=float(np.average(exptime_s, weights=n_pixels)),
         median_exptime_s=_median(exptime_s, n_pixels),
-        mean_n_exposures=float(n_chips @ n_pixels / n_covered),
+        mean_n_exposures=float(np.average(n_chips, weights=n_pixels)),
         median_n_exposures=_median(n_chips, n_pixels),
     )
 

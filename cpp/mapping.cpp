@@ -119,26 +119,43 @@ void add_pair(const Table* tables, const double* x, const double* y, long n, dou
     }
 }
 
-template <int kOrder>
-inline V polynomial(const double (&c)[kHighestOrder + 1][kHighestOrder + 1], V u, V v) {
-    V total = {};
+// A polynomial in u and v as one in u: the factors of its powers where v is known.
+template <int kOrder, typename Number>
+inline void factors_of_u(const double (&c)[kHighestOrder + 1][kHighestOrder + 1], Number v, Number (&factors)[kOrder + 1]) {
 #pragma GCC unroll 10
     for (int i = kOrder; i >= 0; --i) {
-        V term = all(c[i][kOrder - i]);
+        factors[i] = Number{} + c[i][kOrder - i];
 #pragma GCC unroll 10
-        for (int j = kOrder - i - 1; j >= 0; --j) term = fused(term, v, c[i][j]);
-        total = fused(total, u, term);
+        for (int j = kOrder - i - 1; j >= 0; --j) factors[i] = fused(factors[i], v, c[i][j]);
     }
+}
+
+template <int kOrder, typename Number>
+inline V polynomial(const Number (&factors)[kOrder + 1], V u) {
+    V total = {};
+#pragma GCC unroll 10
+    for (int i = kOrder; i >= 0; --i) total = fused(total, u, factors[i]);
     return total;
 }
 
+// Add SIP to positions; without shifts in y a row of them has one v.
 template <int kOrder>
 void add_sip(const Mapping& mapping, const double* x, const double* y, long n, double* to_x, double* to_y) {
+    const bool is_level = !mapping.d2im[1].shifts;
+    double level[2][kOrder + 1];
+    for (int axis = 0; axis < 2; ++axis)
+        factors_of_u<kOrder>(mapping.sip[axis], y[0] + (1 - mapping.sip_crpix[1]), level[axis]);
     for (long k = 0; k < n; k += kLanes) {
         const V at_x = load(x + k), at_y = load(y + k);
         const V u = at_x + (1 - mapping.sip_crpix[0]), v = at_y + (1 - mapping.sip_crpix[1]);
-        store(to_x + k, at_x + polynomial<kOrder>(mapping.sip[0], u, v));
-        store(to_y + k, at_y + polynomial<kOrder>(mapping.sip[1], u, v));
+        V bent[2];
+        for (int axis = 0; axis < 2; ++axis) {
+            V factors[kOrder + 1];
+            if (!is_level) factors_of_u<kOrder>(mapping.sip[axis], v, factors);
+            bent[axis] = is_level ? polynomial<kOrder>(level[axis], u) : polynomial<kOrder>(factors, u);
+        }
+        store(to_x + k, at_x + bent[0]);
+        store(to_y + k, at_y + bent[1]);
     }
 }
 

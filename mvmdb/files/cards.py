@@ -19,6 +19,8 @@ _CARD_LENGTH = 80
 _VALUE_LENGTH = 20
 """Of numbers and short texts, quotes included, from column 11 on."""
 _COMMENT_COLUMN = 10 + _VALUE_LENGTH
+_TEXT_LENGTH = _CARD_LENGTH - 12
+"""Of a text in one card: quotes stand in columns 11 and 80 at most."""
 _LEAST_ROOM = _CARD_LENGTH - _COMMENT_COLUMN - len(" / ")
 _MJD_ZERO = datetime(1858, 11, 17)
 
@@ -36,6 +38,19 @@ class HeaderCard(NamedTuple):
 def make_header(cards: Iterable[HeaderCard]) -> fits.Header:
     """Return the header of those cards that have a value."""
     return fits.Header([_fits_card(card) for card in cards if card.value is not None])
+
+
+def n_records(cards: Iterable[HeaderCard]) -> int:
+    """Return how many times 80 bytes the cards take in a header: one each, but for texts that go on."""
+    return sum(
+        len(str(_fits_card(card))) // _CARD_LENGTH if _may_go_on(card.value) else 1
+        for card in cards
+        if card.value is not None
+    )
+
+
+def _may_go_on(value: Scalar) -> bool:
+    return isinstance(value, str) and len(value) + value.count("'") > _TEXT_LENGTH
 
 
 def common_value(values: Iterable[Scalar | None]) -> Scalar | None:

@@ -18,12 +18,12 @@ import numpy as np
 from astropy.io import fits
 
 from mvmdb.errors import EmptyLayerError
-from mvmdb.files.cards import make_header
+from mvmdb.files.cards import make_header, n_records
 from mvmdb.files.checksum import folded, seal
 from mvmdb.files.compressed import compress_product
 from mvmdb.files.extension_headers import context_header, error_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader, write_hdrtab
-from mvmdb.files.header import BuildStamp, primary_header
+from mvmdb.files.header import BuildStamp, primary_content
 from mvmdb.files.piece_file import piece_file
 from mvmdb.files.piece_reader import tree_sha256
 from mvmdb.files.pixel_file import PixelFile
@@ -42,6 +42,8 @@ _BLOCK_BYTES = 2880
 _SPARE_BLOCKS = 3
 """Room for an S_REGION of some 300 vertices; if it is longer, the pixels are moved once."""
 _CARD_BYTES = 80
+_LAYOUT_CARDS = 10
+"""XTENSION to GCOUNT, both checksums and END; PRIMARY has fewer."""
 _MOVED_BYTES = 1 << 24
 
 
@@ -89,8 +91,8 @@ def product_draft(
         raise ValueError("one chip header for each input is needed, in the order of the context bits")
     final_path = directory / str(plan.product_name)
     path = temporary_path(final_path, stamp.build_id)
-    headers = _headers(plan, _placeholder(plan), chip_headers, stamp)
-    data_start = _front_bytes(headers) + _SPARE_BLOCKS * _BLOCK_BYTES
+    data_start = _foreseen_front_bytes(plan, chip_headers, stamp) + _SPARE_BLOCKS * _BLOCK_BYTES
+    sections = _image_sections(plan, _image_headers(plan, fits.Header(), stamp), 0, data_start)
     with (
         file_errors(path, "cannot be written", "free disk space or choose another directory"),
         ExitStack() as undo,
@@ -99,9 +101,8 @@ def product_draft(
         with path.open("xb") as file:
             undo.callback(path.unlink, missing_ok=True)
             # All of it now: a full disk shows here, and not when a mapped page finds no room.
-            os.posix_fallocate(file.fileno(), 0, _sections(plan, headers, data_start)[-1].data_end)
-        sections = _sections(plan, headers, data_start)[1:]
-        starts = {section.header["EXTNAME"]: section.data_start for section in sections}
+            os.posix_fallocate(file.fileno(), 0, sections[-1].data_end)
+        starts = {name: section.data_start for name, section in zip(_shapes(plan), sections, strict=True)}
         with piece_file(path) as pieces:
             pixels = PixelFile(pieces, starts, 4 * plan.grid.box.n_pixels)
             yield ProductDraft(path, final_path, pixels, _mapped(path, plan, sections), data_start)
@@ -200,11 +201,18 @@ class _Section:
 def _sections(plan: LayerPlan, headers: Mapping[str, fits.Header], data_start: int) -> list[_Section]:
     """Return where everything goes, PRIMARY first, when the pixels of SCI begin at a byte."""
     primary = headers["PRIMARY"]
-    end = _whole_blocks(len(primary.tostring()))
-    sections = [_Section(primary, 0, end, 0)]
+    end = len(primary.tostring())
+    return [_Section(primary, 0, end, 0), *_image_sections(plan, headers, end, data_start)]
+
+
+def _image_sections(
+    plan: LayerPlan, headers: Mapping[str, fits.Header], end: int, data_start: int
+) -> list[_Section]:
+    """Return the same of the images; PRIMARY ends at a byte."""
+    sections = []
     for name, shape in _shapes(plan).items():
         header = headers[name]
-        first = data_start if name == "SCI" else end + _whole_blocks(len(header.tostring()))
+        first = data_start if name == "SCI" else end + len(header.tostring())
         sections.append(_Section(header, end, first, 4 * prod(shape)))
         end = sections[-1].data_end
     return sections
@@ -236,21 +244,36 @@ def _headers(
 ) -> dict[str, fits.Header]:
     """Return the headers by EXTNAME, complete but for their checksums."""
     cards = science_cards(plan, image, chip_headers)
+    primary = fits.PrimaryHDU(header=primary_content(plan, image, chip_headers, stamp, cards).header())
+    fits.HDUList([primary, fits.ImageHDU()]).update_extend()  # where readers expect EXTEND
+    seal(primary.header, 0, stamp.date)
+    return {"PRIMARY": primary.header, **_image_headers(plan, make_header(cards), stamp)}
+
+
+def _image_headers(plan: LayerPlan, science: fits.Header, stamp: BuildStamp) -> dict[str, fits.Header]:
+    """Return the headers of the images, complete but for their checksums."""
     given = {
-        "SCI": make_header(cards),
+        "SCI": science,
         "WHT": weight_header(plan),
         "ERR": error_header(plan),
         "CTX": context_header(plan),
     }
-    primary = fits.PrimaryHDU(header=primary_header(plan, image, chip_headers, stamp, cards))
-    fits.HDUList([primary, fits.ImageHDU()]).update_extend()  # where readers expect EXTEND
-    headers = {"PRIMARY": primary.header}
+    headers = {}
     for name, shape in _shapes(plan).items():
         pixels = np.broadcast_to(np.zeros((), _dtype(name)), shape)
         headers[name] = fits.ImageHDU(pixels, given[name]).header
-    for header in headers.values():
-        seal(header, 0, stamp.date)
+        seal(headers[name], 0, stamp.date)
     return headers
+
+
+def _foreseen_front_bytes(plan: LayerPlan, chip_headers: Sequence[ChipHeader], stamp: BuildStamp) -> int:
+    """Return about how long what goes before the pixels of SCI will be."""
+    image = _placeholder(plan)
+    science = science_cards(plan, image, chip_headers)
+    primary = primary_content(plan, image, chip_headers, stamp, science)
+    return sum(
+        _whole_blocks((n + _LAYOUT_CARDS) * _CARD_BYTES) for n in (primary.n_records(), n_records(science))
+    )
 
 
 def _placeholder(plan: LayerPlan) -> LayerImage:
@@ -267,7 +290,7 @@ def _placeholder(plan: LayerPlan) -> LayerImage:
 
 def _front_bytes(headers: Mapping[str, fits.Header]) -> int:
     """Return the length of what goes before the pixels of SCI."""
-    return sum(_whole_blocks(len(headers[name].tostring())) for name in ("PRIMARY", "SCI"))
+    return sum(len(headers[name].tostring()) for name in ("PRIMARY", "SCI"))
 
 
 def _make_room(file: BinaryIO, data_start: int, n_bytes: int) -> None:

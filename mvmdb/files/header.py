@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from astropy.io import fits
 
-from mvmdb.files.cards import COMMON, MULTIPLE, HeaderCard, common_value, iso_date, make_header
+from mvmdb.files.cards import COMMON, MULTIPLE, HeaderCard, common_value, iso_date, make_header, n_records
 from mvmdb.files.checks import Scalar
 from mvmdb.files.drizzle_cards import MOST_CHIPS, drizzle_cards
 from mvmdb.files.hdrtab import ChipHeader, kept_keywords
@@ -70,14 +71,33 @@ class BuildStamp:
         return utc.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def primary_header(
+class PrimaryContent(NamedTuple):
+    """What PRIMARY says."""
+
+    cards: Sequence[HeaderCard]
+    history: Sequence[str]
+    """A line of HISTORY each."""
+
+    def header(self) -> fits.Header:
+        """Return the header, without what says that it is PRIMARY."""
+        header = make_header(self.cards)
+        for line in self.history:
+            header.add_history(line)
+        return header
+
+    def n_records(self) -> int:
+        """Return how many times 80 bytes it takes, without making it."""
+        return n_records(self.cards) + len(self.history)
+
+
+def primary_content(
     plan: LayerPlan,
     image: LayerImage,
     chip_headers: Sequence[ChipHeader],
     stamp: BuildStamp,
     science: Sequence[HeaderCard],
-) -> fits.Header:
-    """Return the PRIMARY header.
+) -> PrimaryContent:
+    """Return what the PRIMARY header says.
 
     Parameters
     ----------
@@ -105,10 +125,8 @@ def primary_header(
     names = {card.keyword for card in made}
     blended = blended_cards("PRIMARY", plan.inputs, chip_headers)
     cards = [*made, *(card for card in blended if card.keyword not in names)]
-    header = make_header([*cards, *drizzle_cards(plan, chip_headers)])
-    for line in _history_lines(plan, stamp, cards, science, chip_headers):
-        header.add_history(line)
-    return header
+    history = _history_lines(plan, stamp, cards, science, chip_headers)
+    return PrimaryContent([*cards, *drizzle_cards(plan, chip_headers)], history)
 
 
 def _identity_cards(

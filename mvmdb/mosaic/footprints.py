@@ -67,7 +67,7 @@ def _runs(
 ) -> tuple[Ints, Ints, Floats]:
     """Return length, number of chips and exposure time of the covered runs of pixels along the rows."""
     row, column, step, chip = _crossings(outlines, shape)
-    order = np.lexsort((column, row))
+    order = np.argsort(row * (shape[1] + 1) + column, kind="stable")
     row, column, step = row[order], column[order], step[order]
     n_chips = np.cumsum(step)  # outlines are closed: the sum is 0 at the end of each row
     exptime_s = np.cumsum(step * exptimes_s[chip[order]])

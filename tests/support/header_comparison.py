@@ -12,7 +12,7 @@ from astropy.io import fits
 from mvmdb.files.cards import make_header
 from mvmdb.files.extension_headers import context_header, science_cards, weight_header
 from mvmdb.files.hdrtab import read_hdrtab, write_hdrtab
-from mvmdb.files.header import primary_header
+from mvmdb.files.header import primary_content
 from mvmdb.names import LayerName, ProductName, SkycellName
 from mvmdb.records import DrizzleParameters, LayerInput, LayerPlan
 from mvmdb.sky.grid import PixelBox, skycell_grid
@@ -73,7 +73,7 @@ def _our_headers(hdus: fits.HDUList) -> dict[str, dict[str, Any]]:
     image = replace(image, arrays=replace(image.arrays, weight=np.ones_like(image.weight)))
     science = science_cards(plan, image, chip_headers)
     return {
-        "PRIMARY": _values(primary_header(plan, image, chip_headers, make_stamp(), science)),
+        "PRIMARY": _values(primary_content(plan, image, chip_headers, make_stamp(), science).header()),
         "SCI": _values(make_header(science)),
         "WHT": _values(weight_header(plan)),
         "CTX": _values(context_header(plan)),

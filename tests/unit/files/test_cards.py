@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from mvmdb.files.cards import HeaderCard, make_header
+from mvmdb.files.cards import HeaderCard, make_header, n_records
+from mvmdb.files.checks import Scalar
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,18 @@ def test_number_that_is_none_leaves_its_keyword_undefined() -> None:
     [card] = make_header([HeaderCard("MEANEXPT", np.nan, "seconds")]).cards
     assert isinstance(card.value, fits.card.Undefined)
     assert card.comment == "seconds"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, 3, -1.5e300, np.nan, "", "x" * 67 + "'", "x" * 68, "x" * 69, "'" * 35, "é" * 68, "a b " * 500],
+)
+@pytest.mark.parametrize("comment", ["", "what it means", "c" * 60])
+def test_cards_take_as_many_records_as_astropy_writes(value: Scalar, comment: str) -> None:
+    cards = [
+        HeaderCard("MEANEXPT", value, comment),
+        HeaderCard("ABSENT", None, "left out"),
+        HeaderCard("NEXT", 1, ""),
+    ]
+
+    assert n_records(cards) == len(make_header(cards).tostring(endcard=False, padding=False)) // 80

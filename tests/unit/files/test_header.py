@@ -11,7 +11,7 @@ from mvmdb.files.cards import common_value, iso_date, make_header
 from mvmdb.files.checks import Scalar
 from mvmdb.files.extension_headers import context_header, science_cards, weight_header
 from mvmdb.files.hdrtab import ChipHeader
-from mvmdb.files.header import primary_header
+from mvmdb.files.header import primary_content
 from mvmdb.names import LayerName
 from mvmdb.records import ExcludedExposure, LayerImage, LayerPlan
 from mvmdb.sky.grid import PixelBox
@@ -30,7 +30,9 @@ from tests.support.shared_data import shared_data
 def primary(plan: LayerPlan, chip_headers: Sequence[ChipHeader] | None = None, **stamp: Any) -> fits.Header:
     headers = chip_headers or make_chip_headers(plan)
     image = make_image(make_plan(2))
-    return primary_header(plan, image, headers, make_stamp(**stamp), science_cards(plan, image, headers))
+    return primary_content(
+        plan, image, headers, make_stamp(**stamp), science_cards(plan, image, headers)
+    ).header()
 
 
 def science_header(
@@ -324,7 +326,7 @@ def test_text_and_numbers_that_fits_lacks() -> None:
     plan = dataclasses.replace(make_plan(2), selection="größer")
     image = make_image(make_plan(2))
     image = dataclasses.replace(image, statistics=dataclasses.replace(image.statistics, mean_weight=math.nan))
-    header = primary_header(plan, image, make_chip_headers(plan), make_stamp(), [])
+    header = primary_content(plan, image, make_chip_headers(plan), make_stamp(), []).header()
     assert header["MVMSELEC"] == "gr??er"
     assert "MEANWHT" in header
     assert header["MEANWHT"] is None

@@ -251,3 +251,11 @@ def test_rows_can_be_read_before_the_file_is_finished(tmp_path: Path) -> None:
             np.testing.assert_array_equal(draft.arrays.weight[rows], image.weight[rows])
         np.testing.assert_array_equal(draft.arrays.science, image.science)
         np.testing.assert_array_equal(draft.arrays.context, image.context)
+
+
+@pytest.mark.parametrize("n_chips", [1, 70])
+def test_headers_are_as_long_as_foreseen(tmp_path: Path, n_chips: int) -> None:
+    """Three blocks of blank cards are left for S_REGION, which takes less than one here."""
+    plan = make_plan(n_chips)
+    cards = fits.getheader(write(tmp_path, plan, make_image(plan)), "SCI").cards
+    assert 2 * 36 <= sum(not card.image.strip() for card in cards) <= 3 * 36

@@ -80,12 +80,19 @@ def _distortion(random: np.random.Generator, roll_deg: float, shape: tuple[int, 
     )
 
 
-def drizzle_compiled(case: Case, kernel: str, pixfrac: float, instructions: str = "") -> None:
-    """Drizzle with the kernel of this project, mapping included."""
-    options = {"kernel": kernel, "pixfrac": pixfrac, "area_ratio": AREA_RATIO, "instructions": instructions}
+def new_target(case: Case) -> Target:
+    """Return empty arrays for the output; their memory is cleared when it is first written to."""
     science, weight = (np.zeros(case.box.shape, dtype=np.float32) for _ in range(2))
-    target = Target(case.box, science, weight, np.zeros(case.box.shape, dtype=np.int32), None, 0)
-    drizzle_onto(target, Part(case.rate, case.weight, None), case.mapping, origin=(0, 0), **options)
+    return Target(case.box, science, weight, np.zeros(case.box.shape, dtype=np.int32), None, 0)
+
+
+def drizzle_compiled(
+    case: Case, kernel: str, pixfrac: float, instructions: str = "", target: Target | None = None
+) -> None:
+    """Drizzle with the kernel of this project, mapping included, onto new arrays by default."""
+    options = {"kernel": kernel, "pixfrac": pixfrac, "area_ratio": AREA_RATIO, "instructions": instructions}
+    part = Part(case.rate, case.weight, None)
+    drizzle_onto(target or new_target(case), part, case.mapping, origin=(0, 0), **options)
 
 
 def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:

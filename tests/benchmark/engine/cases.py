@@ -37,7 +37,7 @@ class EngineCase:
     filter: str
     n_visits: int
     n_dithers: int
-    n_rounds: int = 1
+    n_rounds: int = 3
     """How often the sides take turns, unless it is said otherwise."""
     has_all_sides: bool = False
     """Whether those take part that are measured on one case only."""
@@ -109,7 +109,6 @@ SUBARRAY_CASE = EngineCase(
     filter="F775W",
     n_visits=4,
     n_dithers=4,
-    n_rounds=3,
     has_all_sides=True,
 )
 WHOLE_CASE = replace(SUBARRAY_CASE, name="full", extent=WHOLE, n_rounds=1, has_all_sides=False)

@@ -29,7 +29,9 @@ TARGETS: Mapping[str, Target] = {
     "subarray_cpu_ratio": Target(5, True, "processor time, the same"),
     "full_wall_ratio": Target(7, True, "wall, AstroDrizzle's over ours, whole skycell"),
     "full_peak_gib": Target(2, False, "own memory of ours, whole skycell, GiB"),
-    "kernel_ns_per_pixel": Target(30, False, "kernel with mapping, ns per input pixel on one core"),
+    "kernel_ns_per_pixel": Target(
+        30, False, "kernel with mapping, onto memory in use, ns per input pixel on one core"
+    ),
     "append_fraction": Target(0.12, False, "wall of appending the 16th exposure over that of all 16"),
     "ir_wall_ratio": Target(10, True, "wall, AstroDrizzle's over ours, WFC3/IR fine"),
     "ir_cpu_ratio": Target(5, True, "processor time, the same"),

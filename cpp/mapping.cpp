@@ -56,8 +56,11 @@ struct Cell {
             along_both[t] = (t11 - t10) - (t01 - t00);
         }
     }
+    template <bool kLevel>
     bool holds(V du, V dv) const {
-        return !any((du < 0.0) | (du >= width_u) | (dv < 0.0) | (dv >= width_v));
+        Mask beyond = (du < 0.0) | (du >= width_u);
+        if (!kLevel) beyond |= (dv < 0.0) | (dv >= width_v);
+        return !any(beyond);
     }
     template <typename Number>
     Number shift(int t, Number du, Number dv) const {
@@ -65,16 +68,17 @@ struct Cell {
     }
 };
 
-// Add the shifts at u, v (nodes) to positions: of one table to one, or of two tables with common nodes to both.
-template <int kTables>
+// Add the shifts at u, v (nodes) to positions: of one table to one, or of two tables with common nodes to both. On a
+// level row all v are the first one.
+template <int kTables, bool kLevel>
 void add_shifts(const Table* tables, const double* u, const double* v, long n, double* const* positions) {
     Cell<kTables> cell;
     for (long k = 0; k < n; k += kLanes) {
-        const V at_u = load(u + k), at_v = load(v + k);
-        bool holds = cell.holds(at_u - cell.u0, at_v - cell.v0);
+        const V at_u = load(u + k), at_v = kLevel ? all(v[0]) : load(v + k);
+        bool holds = cell.template holds<kLevel>(at_u - cell.u0, at_v - cell.v0);
         if (!holds) {
-            cell.move_to(tables, u[k], v[k]);
-            holds = cell.holds(at_u - cell.u0, at_v - cell.v0);
+            cell.move_to(tables, u[k], v[kLevel ? 0 : k]);
+            holds = cell.template holds<kLevel>(at_u - cell.u0, at_v - cell.v0);
         }
         if (holds) {
             const V du = at_u - cell.u0, dv = at_v - cell.v0;
@@ -83,9 +87,10 @@ void add_shifts(const Table* tables, const double* u, const double* v, long n, d
             continue;
         }
         for (long lane = k; lane < k + kLanes; ++lane) {  // across an edge of the cell
-            cell.move_to(tables, u[lane], v[lane]);
+            const double lane_v = v[kLevel ? 0 : lane];
+            cell.move_to(tables, u[lane], lane_v);
             for (int t = 0; t < kTables; ++t)
-                positions[t][lane] += cell.shift(t, u[lane] - cell.u0, v[lane] - cell.v0);
+                positions[t][lane] += cell.shift(t, u[lane] - cell.u0, lane_v - cell.v0);
         }
     }
 }
@@ -100,13 +105,13 @@ bool share_nodes(const Table* tables) {
 }
 
 // Add the shifts of a pair of tables at x, y to a pair of positions; x, y and the positions may be the same.
-void add_pair(const Table* tables, const double* x, const double* y, long n, double* to_x, double* to_y,
-              double* scratch) {
+void add_pair(const Table* tables, bool is_level, const double* x, const double* y, long n, double* to_x,
+              double* to_y, double* scratch) {
     double* const to[2] = {to_x, to_y};
     if (share_nodes(tables)) {
         find_nodes(tables[0], 0, x, n, scratch);
-        find_nodes(tables[0], 1, y, n, scratch + kChunk);
-        return add_shifts<2>(tables, scratch, scratch + kChunk, n, to);
+        find_nodes(tables[0], 1, y, is_level ? 1 : n, scratch + kChunk);
+        return (is_level ? add_shifts<2, true> : add_shifts<2, false>)(tables, scratch, scratch + kChunk, n, to);
     }
     double *u[2] = {scratch, scratch + 2 * kChunk}, *v[2] = {scratch + kChunk, scratch + 3 * kChunk};
     for (int axis = 0; axis < 2; ++axis) {
@@ -115,7 +120,7 @@ void add_pair(const Table* tables, const double* x, const double* y, long n, dou
         find_nodes(tables[axis], 1, y, n, v[axis]);
     }
     for (int axis = 0; axis < 2; ++axis) {
-        if (tables[axis].shifts) add_shifts<1>(tables + axis, u[axis], v[axis], n, to + axis);
+        if (tables[axis].shifts) add_shifts<1, false>(tables + axis, u[axis], v[axis], n, to + axis);
     }
 }
 
@@ -183,9 +188,9 @@ void map_chunk(const Mapping& mapping, double x0, double step, double y0, long n
         x[k] = x0 + step * double(k);
         y[k] = y0;
     }
-    add_pair(mapping.d2im, x, y, n, x, y, nodes);
+    add_pair(mapping.d2im, true, x, y, n, x, y, nodes);
     kAddSip[mapping.order](mapping, x, y, n, moved_x, moved_y);
-    add_pair(mapping.npol, x, y, n, moved_x, moved_y, nodes);
+    add_pair(mapping.npol, !mapping.d2im[1].shifts, x, y, n, moved_x, moved_y, nodes);
     project(mapping, moved_x, moved_y, n, x_out, y_out);
 }
 

@@ -53,8 +53,9 @@ class PixelFile:
     def _write(self, name: str, offset: int, image: NDArray[Any], dtype: str) -> None:
         total = 0
         for part in parts_of(self._starts[name] + offset, image):
-            if part.values.view(np.uint32).max():
-                total += word_sum(part.values)
+            part_sum = word_sum(part.values)
+            if part_sum:
+                total += part_sum
                 self.pieces.put(part, dtype)
             else:  # nothing but zeros, as the file is already
                 self.pieces.pass_over(part)

@@ -40,7 +40,7 @@ _STRIP_BYTES = 1 << 28
 _LEAST_STRIP_BYTES = 1 << 22
 """What is as small is not worth a seam."""
 _FEWEST_ROWS = 64
-_STRIPS_OF_A_THREAD = 8
+_STRIPS_OF_A_THREAD = 5
 """At least, so that all threads end at about the same time, and in little memory of their own."""
 
 OnStep = Callable[[int, int], None]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.request import Request, urlopen
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -29,6 +30,8 @@ def object_store(bucket: str) -> Iterator[Any]:
     try:
         with mock.patch.dict(os.environ, variables):
             S3FileSystem.clear_instance_cache()  # one that is kept speaks to the server of another test
+            reset = Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+            urlopen(reset).close()  # what earlier servers of this process held, this one holds too
             made = boto3.resource("s3").Bucket(bucket)
             made.create()
             yield made

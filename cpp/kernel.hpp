@@ -59,6 +59,7 @@ struct Job {
     long x0, y0;              // pixel of the chip at the first element
     const Mapping* mapping;   // or
     const double* positions;  // (ny + 2, nx + 2, 2): with a ring of one pixel
+    long node_step;           // rows between those where the mapping is evaluated; 1 for all of them
     Shape shape;
     double pixfrac;
     double area_ratio;

@@ -57,13 +57,13 @@ struct Cell {
         }
     }
     template <bool kLevel>
-    bool holds(V du, V dv) const {
-        Mask beyond = (du < 0.0) | (du >= width_u);
-        if (!kLevel) beyond |= (dv < 0.0) | (dv >= width_v);
-        return !any(beyond);
+    Mask holds(V u, V v) const {
+        Mask held = (u >= u0) & (u < u0 + width_u);
+        if (!kLevel) held &= (v >= v0) & (v < v0 + width_v);
+        return held;
     }
-    template <typename Number>
-    Number shift(int t, Number du, Number dv) const {
+    V shift(int t, V u, V v) const {
+        const V du = u - u0, dv = v - v0;
         return fused(fused(along_both[t], du, along_v[t]), dv, fused(along_u[t], du, constant[t]));
     }
 };
@@ -75,23 +75,17 @@ void add_shifts(const Table* tables, const double* u, const double* v, long n, d
     Cell<kTables> cell;
     for (long k = 0; k < n; k += kLanes) {
         const V at_u = load(u + k), at_v = kLevel ? all(v[0]) : load(v + k);
-        bool holds = cell.template holds<kLevel>(at_u - cell.u0, at_v - cell.v0);
-        if (!holds) {
-            cell.move_to(tables, u[k], v[kLevel ? 0 : k]);
-            holds = cell.template holds<kLevel>(at_u - cell.u0, at_v - cell.v0);
+        V shifts[kTables];
+        for (int t = 0; t < kTables; ++t) shifts[t] = cell.shift(t, at_u, at_v);
+        Mask held = cell.template holds<kLevel>(at_u, at_v);
+        for (int lane = 0; any(~held); ++lane) {  // across an edge of the cell
+            if (held[lane]) continue;
+            cell.move_to(tables, u[k + lane], v[kLevel ? 0 : k + lane]);
+            const Mask here = cell.template holds<kLevel>(at_u, at_v);
+            for (int t = 0; t < kTables; ++t) shifts[t] = here ? cell.shift(t, at_u, at_v) : shifts[t];
+            held |= here;
         }
-        if (holds) {
-            const V du = at_u - cell.u0, dv = at_v - cell.v0;
-            for (int t = 0; t < kTables; ++t)
-                store(positions[t] + k, load(positions[t] + k) + cell.shift(t, du, dv));
-            continue;
-        }
-        for (long lane = k; lane < k + kLanes; ++lane) {  // across an edge of the cell
-            const double lane_v = v[kLevel ? 0 : lane];
-            cell.move_to(tables, u[lane], lane_v);
-            for (int t = 0; t < kTables; ++t)
-                positions[t][lane] += cell.shift(t, u[lane] - cell.u0, lane_v - cell.v0);
-        }
+        for (int t = 0; t < kTables; ++t) store(positions[t] + k, load(positions[t] + k) + shifts[t]);
     }
 }
 

@@ -11,6 +11,7 @@ def drizzle(
     variance: NDArray[np.float32] | None,
     stored: tuple[NDArray[np.uint32], NDArray[np.uint16], float, float, float, int, float] | None,
     mapping: TanToTan | None,
+    node_step: int,
     positions: NDArray[np.float64] | None,
     x0: int,
     y0: int,
@@ -27,7 +28,13 @@ def drizzle(
     instructions: str,
 ) -> bool: ...
 def map_pixels(
-    mapping: TanToTan, x0: int, y0: int, positions: NDArray[np.float64], instructions: str
+    mapping: TanToTan,
+    x0: int,
+    y0: int,
+    columns_apart: int,
+    rows_apart: int,
+    positions: NDArray[np.float64],
+    instructions: str,
 ) -> None: ...
 def instruction_sets() -> list[str]: ...
 def merge_frame(

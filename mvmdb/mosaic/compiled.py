@@ -74,6 +74,7 @@ def drizzle_onto(
     kernel: str,
     pixfrac: float,
     area_ratio: float,
+    node_step_pix: int = 1,
     instructions: str = "",
 ) -> None:
     """Add a chip, or some rows of it, to a box of a layer.
@@ -98,6 +99,8 @@ def drizzle_onto(
         Side of what an input pixel drops, over its side; above 0, at most 1.
     area_ratio
         Area of an output pixel over that of an input pixel: the factor of the rate.
+    node_step_pix
+        Rows between those where the mapping is evaluated (:mod:`mvmdb.mosaic.row_nodes`); 1 for all of them.
     instructions
         One of :func:`instruction_sets`; the fastest by default.
 
@@ -132,6 +135,7 @@ def drizzle_onto(
     is_done = compiled.drizzle(
         *given,
         closed_form,
+        node_step_pix,
         positions,
         *origin,
         target.box.x0,
@@ -153,8 +157,21 @@ def drizzle_onto(
         )
 
 
-def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> Floats:
+def map_pixels(
+    mapping: TanToTan, part: PixelBox, *, apart: tuple[int, int] = (1, 1), instructions: str = ""
+) -> Floats:
     """Return the output positions ``(ny, nx, 2)`` of the pixel centres of a part of a chip.
+
+    Parameters
+    ----------
+    mapping
+        From chip pixels to output pixels.
+    part
+        Which pixels of the chip.
+    apart
+        From the first one on only those that are so many columns and rows apart.
+    instructions
+        One of :func:`instruction_sets`; the fastest by default.
 
     Raises
     ------
@@ -165,8 +182,8 @@ def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> 
     """
     if part.width < 1 or part.height < 1:
         raise ValueError(f"{part} holds no pixel")
-    positions = np.empty((*part.shape, 2))
-    require_compiled().map_pixels(mapping, part.x0, part.y0, positions, instructions)
+    positions = np.empty((-(-part.height // apart[1]), -(-part.width // apart[0]), 2))
+    require_compiled().map_pixels(mapping, part.x0, part.y0, *apart, positions, instructions)
     return positions
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mvmdb.mosaic.chips import Chip
 from mvmdb.mosaic.compiled import Target, drizzle_onto
 from mvmdb.mosaic.inputs import EngineInput, Part, StoredPixels, read_part
 from mvmdb.mosaic.merge import Strip, part_of
-from mvmdb.mosaic.pixmap import Reach, compute_pixmap
+from mvmdb.mosaic.pixmap import compute_pixmap
 from mvmdb.records import DrizzleParameters
 from mvmdb.sky.grid import PixelBox
 from mvmdb.sky.sphere import Floats
@@ -19,9 +20,7 @@ and little is done for nothing where a rolled chip reaches a strip. A multiple o
 sums."""
 
 
-def add_compiled(
-    strip: Strip, index: int, item: EngineInput, reach: Reach, parameters: DrizzleParameters
-) -> None:
+def add_compiled(strip: Strip, chip: Chip, parameters: DrizzleParameters) -> None:
     """Add a chip to a strip of a layer, in place.
 
     Notes
@@ -38,29 +37,30 @@ def add_compiled(
     ValueError
         A weight is negative, or an error layer is wanted and the input has no error.
     """
-    for window in _windows(item, parameters):
-        part = reach.part(strip.box, within=window)
-        common = None if part is None else reach.box_of(part).intersection(strip.box)
+    for window in _windows(chip.item, parameters):
+        part = chip.reach.part(strip.box, within=window)
+        common = None if part is None else chip.reach.box_of(part).intersection(strip.box)
         if part is not None and common is not None and common.n_pixels:
-            _add_part(part_of(strip, index, common), item, part, parameters)
+            _add_part(part_of(strip, chip.index, common), chip, part, parameters)
 
 
-def _add_part(target: Target, item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> None:
+def _add_part(target: Target, chip: Chip, part: PixelBox, parameters: DrizzleParameters) -> None:
     drizzle_onto(
         target,
-        _pixels(item, part, parameters),
-        _mapping(item, part, parameters),
+        _pixels(chip.item, part, parameters),
+        _mapping(chip.item, part, parameters),
         origin=(part.x0, part.y0),
         kernel=parameters.kernel,
         pixfrac=parameters.pixfrac,
-        area_ratio=item.area_ratio,
+        area_ratio=chip.item.area_ratio,
+        node_step_pix=chip.nodes.step_pix,
     )
 
 
 def _windows(item: EngineInput, parameters: DrizzleParameters) -> Iterator[PixelBox]:
     """Cut a chip into columns, unless the kernel does everything: it finds by itself what reaches a strip."""
     n_y_pix, n_x_pix = item.shape
-    is_left_to_kernel = _stored(item, parameters) is not None and _closed_form(item, parameters) is not None
+    is_left_to_kernel = _stored(item, parameters) is not None and isinstance(item.mapping, TanToTan)
     n_columns = n_x_pix if is_left_to_kernel else _WINDOW_COLUMNS
     return (PixelBox(x0, 0, min(x0 + n_columns, n_x_pix), n_y_pix) for x0 in range(0, n_x_pix, n_columns))
 
@@ -76,16 +76,10 @@ def _stored(item: EngineInput, parameters: DrizzleParameters) -> StoredPixels | 
 
 
 def _mapping(item: EngineInput, part: PixelBox, parameters: DrizzleParameters) -> TanToTan | Floats:
-    """Return the closed form where there is one and every pixel is to be evaluated, else the positions."""
-    closed_form = _closed_form(item, parameters)
-    if closed_form is not None:
-        return closed_form
+    """Return the closed form, which the kernel evaluates, where there is one; else the positions."""
+    if isinstance(item.mapping, TanToTan):
+        return item.mapping
     pixmap = compute_pixmap(
         item.mapping, item.shape, max_error_pix=parameters.mapping_error_pix, part=part.grown(1)
     )
     return pixmap.positions
-
-
-def _closed_form(item: EngineInput, parameters: DrizzleParameters) -> TanToTan | None:
-    is_exact = parameters.mapping_error_pix == 0
-    return item.mapping if isinstance(item.mapping, TanToTan) and is_exact else None

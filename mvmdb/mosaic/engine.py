@@ -15,11 +15,11 @@ from itertools import count
 from typing import Protocol
 
 from mvmdb.errors import EmptyLayerError
+from mvmdb.mosaic.chips import Chip, find_chips
 from mvmdb.mosaic.compiled_engine import add_compiled
 from mvmdb.mosaic.context import byte_times_s, n_context_planes
 from mvmdb.mosaic.inputs import EngineInput, Float32s
 from mvmdb.mosaic.merge import Strip, empty_strip, go_on, merge, strip_in
-from mvmdb.mosaic.pixmap import Reach, find_reach
 from mvmdb.mosaic.reference import reference_frames
 from mvmdb.mosaic.statistics import input_statistics, summarise
 from mvmdb.mosaic.tally import Tally, count_rows
@@ -46,7 +46,7 @@ _STRIPS_OF_A_THREAD = 5
 OnStep = Callable[[int, int], None]
 """Called with the number of steps that are done, and that of all."""
 
-Add = Callable[[Strip, int, EngineInput, Reach, DrizzleParameters], None]
+Add = Callable[[Strip, Chip, DrizzleParameters], None]
 """Adds to a strip what of a chip reaches it."""
 
 
@@ -80,22 +80,11 @@ class _Copies:
 
 
 @dataclass(frozen=True, eq=False)
-class _Chip:
-    """One input that lies on this side of the sky, and where its pixels fall."""
-
-    index: int
-    item: EngineInput
-    reach: Reach
-    box: PixelBox
-    """Holds all of it."""
-
-
-@dataclass(frozen=True, eq=False)
 class _Drawing:
     """A layer that is drawn, strip by strip."""
 
     box: PixelBox
-    chips: Sequence[_Chip]
+    chips: Sequence[Chip]
     add: Add
     parameters: DrizzleParameters
     finished: FinishedLayer | None
@@ -109,7 +98,7 @@ class _Drawing:
             go_on(strip, self.finished)
         for chip in self.chips:
             if chip.box.intersection(strip.box).n_pixels:
-                self.add(strip, chip.index, chip.item, chip.reach, self.parameters)
+                self.add(strip, chip, self.parameters)
             if self.on_chip is not None:
                 self.on_chip()
         first_row = strip.box.y0 - self.box.y0
@@ -192,7 +181,11 @@ def build_layer_image(
     )
     store = store or _Copies(arrays)
     boxes = _strip_boxes(box, n_strip_rows or _n_strip_rows(box, arrays, n_threads))
-    chips = _chips(inputs, 0 if finished is None else finished.n_inputs)
+    chips = find_chips(
+        inputs,
+        n_finished=0 if finished is None else finished.n_inputs,
+        max_error_pix=parameters.mapping_error_pix,
+    )
     exptimes_s = [item.exptime_s for item in inputs]
     tally = Tally.empty(box.shape, byte_times_s(exptimes_s, len(arrays.context)))
     drawing = _Drawing(
@@ -230,20 +223,6 @@ def _on_chip(on_step: OnStep | None, n_steps: int) -> Callable[[], None] | None:
     """Return what counts the steps that are done."""
     steps = count(1)
     return None if on_step is None else lambda: on_step(next(steps), n_steps)
-
-
-def _chips(inputs: Sequence[EngineInput], n_finished: int) -> list[_Chip]:
-    """Return the inputs that are still to be drizzled."""
-    reaches = [
-        (index, item, find_reach(item.mapping, item.shape))
-        for index, item in enumerate(inputs)
-        if index >= n_finished
-    ]
-    return [
-        _Chip(index, item, reach, reach.box_of(PixelBox(0, 0, *item.shape[::-1])))
-        for index, item, reach in reaches
-        if reach is not None
-    ]
 
 
 def _require_supported(parameters: DrizzleParameters, finished: FinishedLayer | None) -> None:
@@ -296,11 +275,9 @@ def _in_threads(
             one.result()
 
 
-def _add_reference(
-    strip: Strip, index: int, item: EngineInput, reach: Reach, parameters: DrizzleParameters
-) -> None:
-    for frame in reference_frames(item, reach, strip.box, parameters):
-        merge(strip, index, frame)
+def _add_reference(strip: Strip, chip: Chip, parameters: DrizzleParameters) -> None:
+    for frame in reference_frames(chip.item, chip.reach, strip.box, parameters):
+        merge(strip, chip.index, frame)
 
 
 _ADD: Mapping[str, Add] = {COMPILED_ENGINE: add_compiled, REFERENCE_ENGINE: _add_reference}

@@ -30,7 +30,7 @@ class DrizzleParameters:
     weighting: Weighting = "exptime"
     good_bits: int = 0
     """DQ bits that do not reject a pixel."""
-    mapping_error_pix: float = 0.0
+    mapping_error_pix: float = 1e-3
     """Largest error allowed when the distortion is interpolated; 0 evaluates it at every pixel."""
     sky: SkyMethod = "none"
     """``match``: the backgrounds of the exposures are made equal where they overlap."""
@@ -42,7 +42,7 @@ class DrizzleParameters:
     """Whether the variance of the inputs is propagated into an ERR extension."""
 
 
-_GENERATION = "mvmdb engine 6"
+_GENERATION = "mvmdb engine 7"
 """The number goes up when a change of ours changes pixels."""
 REFERENCE_ENGINE = f"{_GENERATION}, drizzle {version('drizzle')}"
 COMPILED_ENGINE = f"{_GENERATION}, compiled kernel"

@@ -18,6 +18,8 @@ from drizzle.resample import Drizzle
 
 from mvmdb.mosaic.compiled import Target, drizzle_onto, instruction_sets, map_pixels
 from mvmdb.mosaic.inputs import Part
+from mvmdb.mosaic.row_nodes import place_nodes
+from mvmdb.records import DrizzleParameters
 from mvmdb.sky.distortion import ChipDistortion, LookupTable, SipPolynomials
 from mvmdb.sky.grid import PixelBox, TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
@@ -87,12 +89,20 @@ def new_target(case: Case) -> Target:
 
 
 def drizzle_compiled(
-    case: Case, kernel: str, pixfrac: float, instructions: str = "", target: Target | None = None
+    case: Case,
+    kernel: str,
+    pixfrac: float,
+    instructions: str = "",
+    *,
+    target: Target | None = None,
+    max_error_pix: float = DrizzleParameters().mapping_error_pix,
 ) -> None:
     """Drizzle with the kernel of this project, mapping included, onto new arrays by default."""
     options = {"kernel": kernel, "pixfrac": pixfrac, "area_ratio": AREA_RATIO, "instructions": instructions}
     part = Part(case.rate, case.weight, None)
-    drizzle_onto(target or new_target(case), part, case.mapping, origin=(0, 0), **options)
+    nodes = place_nodes(case.mapping, case.rate.shape, max_error_pix)
+    where = target or new_target(case)
+    drizzle_onto(where, part, case.mapping, origin=(0, 0), node_step_pix=nodes.step_pix, **options)
 
 
 def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:
@@ -111,7 +121,7 @@ def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:
 
 
 def map_chip(case: Case, instructions: str = "") -> None:
-    """Compute where every pixel of the chip falls, and no more."""
+    """Evaluate where every pixel of the chip falls, and no more."""
     map_pixels(case.mapping, PixelBox(0, 0, *case.rate.shape[::-1]), instructions=instructions)
 
 

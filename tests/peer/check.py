@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from mvmdb.mosaic.weights import to_rate
-from mvmdb.records import LayerImage, LayerInput, LayerPlan
+from mvmdb.records import DrizzleParameters, LayerImage, LayerInput, LayerPlan
 from tests.peer.cases import PeerCase
 from tests.peer.comparison import Difference, Mosaic, compare
 from tests.peer.sides import Levels, Peer, build_ours, make_plan, subtract_levels
 
-DEFAULT_MAPPING_ERROR_PIX = 1e-3
+DEFAULT_MAPPING_ERROR_PIX = DrizzleParameters().mapping_error_pix
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def changed_plans() -> dict[str, LayerPlan]:
         "pixfrac": 0.8,
         "weighting": "ivm",
         "good_bits": 0,
-        "mapping_error_pix": 1e-3,
+        "mapping_error_pix": 0.0,
         "sky": "match",
         "sky_zero": "faintest",
         "equalise": "photflam",

@@ -133,8 +133,11 @@ def _kernel() -> dict[str, float]:
     in_use = new_target(case)
     actions = {
         _KERNEL_IN_USE: lambda: drizzle_compiled(case, "square", 1.0, target=in_use),
-        "mvmdb, mapping and kernel, onto new memory": lambda: drizzle_compiled(case, "square", 1.0),
-        "mvmdb, mapping alone": lambda: map_chip(case),
+        "the same, onto new memory": lambda: drizzle_compiled(case, "square", 1.0),
+        "the same, onto memory in use, every position evaluated": lambda: drizzle_compiled(
+            case, "square", 1.0, target=in_use, max_error_pix=0.0
+        ),
+        "mvmdb, every position evaluated, and no more": lambda: map_chip(case),
         "`drizzle`, kernel alone": lambda: drizzle_package(case, "square", 1.0),
     }
     times_ns = measure(list(actions.values()), case.rate.size, 5)

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from mvmdb.names import LayerName, SkycellName
-from mvmdb.records import LayerPlan
+from mvmdb.records import DrizzleParameters, LayerPlan
 from mvmdb.simulate.exposure import simulate_programme
 from mvmdb.simulate.planned import PlannedExposure
 from mvmdb.simulate.scene import cluster_scene
@@ -61,7 +61,9 @@ class EngineCase:
 
     def plan_of(self, directory: Path) -> LayerPlan:
         """Return the plan of the layer of the exposures in a directory, made where they are not there yet."""
-        return make_plan(SKYCELL, self.layer, self.extent, self.make_exposures(directory))
+        plan = make_plan(SKYCELL, self.layer, self.extent, self.make_exposures(directory))
+        mapping_error_pix = DrizzleParameters().mapping_error_pix
+        return replace(plan, parameters=replace(plan.parameters, mapping_error_pix=mapping_error_pix))
 
     def _programme(self) -> list[PlannedExposure]:
         ra_deg, dec_deg = _centre_deg()

@@ -14,13 +14,13 @@ from typing import Any
 from unittest import mock
 
 from mvmdb.files import extension_headers, piece_file, pixel_file, uncached
-from mvmdb.mosaic import compiled_engine, engine, statistics
+from mvmdb.mosaic import chips, compiled_engine, engine, statistics
 from mvmdb.pipeline import draw, prepare
 
 STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "opening inputs": ((draw, "open_inputs"), (prepare, "open_exposure")),
     "hashing": ((hashlib, "sha256"), (piece_file, "leaf")),
-    "finding where chips fall": ((engine, "find_reach"),),
+    "finding where chips fall": ((chips, "find_reach"), (chips, "place_nodes")),
     "reading where the kernel does not": ((compiled_engine, "read_part"),),
     "reading, mapping and kernel": ((compiled_engine, "drizzle_onto"),),
     "blanking and statistics": (

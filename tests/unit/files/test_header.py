@@ -280,7 +280,7 @@ def test_build_and_recipe() -> None:
     assert (header["MVMREV"], header["MVMVER"], header["MVMSELEC"]) == (3, "0.1.0", "all")
     assert header["DATE"] == "2026-11-22T18:30:05"
     assert (header["DRZKERN"], header["DRZPIXFR"], header["DRZWTYPE"]) == ("square", 1.0, "exptime")
-    assert (header["DRZBITS"], header["DRZMAPER"], header["DRZSCALE"]) == (80, 0.0, 0.04)
+    assert (header["DRZBITS"], header["DRZMAPER"], header["DRZSCALE"]) == (80, 0.001, 0.04)
     assert any("drizzle 3.0.0" in line for line in header["HISTORY"])
 
 

@@ -298,6 +298,14 @@ def test_it_maps_as_the_closed_form_maps(seed: int) -> None:
         np.testing.assert_allclose(map_pixels(mapping, part, instructions=name), expected, rtol=0, atol=1e-9)
 
 
+def test_some_columns_and_rows_are_mapped_as_among_all() -> None:
+    mapping, part = closed_form(12), PixelBox(-5, -7, 91, 60)
+    every, some = map_pixels(mapping, part), map_pixels(mapping, part, apart=(16, 9))
+
+    assert some.shape == (8, 6, 2)
+    np.testing.assert_array_equal(some, every[::9, ::16])
+
+
 def test_what_faces_away_has_no_position() -> None:
     mapping = TanToTan.onto(TanGrid(330.0, -2.0, 800.0, 700.0, 0.04, 2000, 2000), random_distortion(1))
 
@@ -326,7 +334,8 @@ def test_a_closed_form_drizzles_as_its_positions_do(kernel: str, origin: tuple[i
 
 
 @pytest.mark.parametrize("pixfrac", [0.8, 1.0])
-def test_strips_of_a_chip_of_many_tiles_change_no_bit(pixfrac: float) -> None:
+@pytest.mark.parametrize("node_step_pix", [1, 8])
+def test_strips_of_a_chip_of_many_tiles_change_no_bit(pixfrac: float, node_step_pix: int) -> None:
     random, origin, shape = np.random.default_rng(5), (200, 90), (300, 330)
     rate = random.normal(1, 1, shape).astype(np.float32)
     weight = np.where(random.random(shape) < 0.1, 0, EXPTIME_S).astype(np.float32)
@@ -338,9 +347,8 @@ def test_strips_of_a_chip_of_many_tiles_change_no_bit(pixfrac: float) -> None:
 
     def drizzled(box: PixelBox, name: str) -> tuple[Float32s, Float32s]:
         options: dict[str, Any] = {"kernel": "square", "pixfrac": pixfrac, "area_ratio": area_ratio}
-        images = drizzle_rows(
-            rate, weight, None, mapping, origin=origin, box=box, instructions=name, **options
-        )
+        options |= {"node_step_pix": node_step_pix, "instructions": name}
+        images = drizzle_rows(rate, weight, None, mapping, origin=origin, box=box, **options)
         return images[0], images[1]
 
     box = PixelBox(int(x0), int(y0), int(x1), int(y1))

@@ -101,7 +101,7 @@ bool drizzle_row(const Job& job, const Block& block, long j, Window& window, Buf
     } else if (job.shape == Shape::square) {
         for (long i = 0; i < 3; ++i) rows[i] = &positions_of(job, block, j + i - 1, buffers);
     } else {
-        place_row(job, block, j, buffers.held[1], buffers);
+        place_row(job, block, j, 1, buffers.held[1], buffers);
     }
     Group group;
     for (long k = 0; k < block.n; k += kLanes) {
@@ -144,6 +144,13 @@ bool drizzle_tile(const Job& job, const Block& block, long start, long stop, Win
 // How far the next multiple of a step lies beyond a position.
 long to_next(long position, long step) { return step - remainder(position, step); }
 
+// Of so many columns one is looked at: those of the kinks of HST's tables, and eight at least.
+long checked_columns(long nx) {
+    long step = kStretch;
+    while (step > 1 && nx / step < 8) step /= 2;
+    return step;
+}
+
 }  // namespace
 
 bool drizzle(const Job& job) {
@@ -163,9 +170,31 @@ bool drizzle(const Job& job) {
     return true;
 }
 
+double mapping_error(const Job& job) {
+    const long fifth = kStretch / (5 * (job.n_node_rows - 1)), every = fifth > 1 ? fifth : 1;
+    const long step = checked_columns(job.nx), at_once = kBlock * step;
+    double worst = 0;
+    for (long start = 0; start < job.nx; start += at_once) {
+        const long left = job.nx - start;
+        const Block block = {start, left < at_once ? left : at_once};
+        Buffers buffers = lay_out(job);
+        const RowPositions &exact = buffers.sampled[0], &placed = buffers.sampled[1];
+        for (long j = -1; j < job.ny + every; j += every) {
+            const long n = sample_row(job, block, j, step, exact, buffers.mapping);
+            place_row(job, block, j, step, placed, buffers);
+            for (long k = 0; k < n; ++k) {
+                const double x = placed.x[k] - exact.x[k], y = placed.y[k] - exact.y[k], square = x * x + y * y;
+                if (square != square) return square;
+                worst = square > worst ? square : worst;
+            }
+        }
+    }
+    return __builtin_sqrt(worst);
+}
+
 #define NAME_OF(isa) #isa
 #define NAME(isa) NAME_OF(isa)
 extern const Routines routines;
-const Routines routines = {NAME(KERNEL_ISA), drizzle_scratch, drizzle, map_scratch, map_row};
+const Routines routines = {NAME(KERNEL_ISA), drizzle_scratch, drizzle, mapping_error, map_scratch, map_row};
 
 }  // namespace mvmdb::KERNEL_ISA

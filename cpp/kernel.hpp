@@ -59,7 +59,8 @@ struct Job {
     long x0, y0;              // pixel of the chip at the first element
     const Mapping* mapping;   // or
     const double* positions;  // (ny + 2, nx + 2, 2): with a ring of one pixel
-    long node_step;           // rows between those where the mapping is evaluated; 1 for all of them
+    const long* node_rows;    // rows of each stretch where the mapping is evaluated: before and beyond them it is, too
+    long n_node_rows;         // 4 or more; 0 where it is evaluated in every row
     Shape shape;
     double pixfrac;
     double area_ratio;
@@ -71,6 +72,9 @@ struct Routines {
     const char* name;
     long (*drizzle_scratch)();          // numbers needed
     bool (*drizzle)(const Job&);       // false where an input pixel is too large, or memory is short
+    // largest distance from where the mapping leads to where nodes do, over eight columns of a chip at least, every 64th
+    // of a large one, and so many rows that at least four lie between two nodes, or all; NaN where either leads nowhere
+    double (*mapping_error)(const Job&);
     long (*map_scratch)();
     // of every so many pixels from (x0, y) on
     void (*map_row)(const Mapping&, double x0, double step, double y, long n, double* x_out, double* y_out, double* scratch);

@@ -5,6 +5,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
 #include <cstdint>
 #include <optional>
@@ -129,7 +130,7 @@ Shape read_shape(const std::string& kernel) {
 
 // False where an input pixel covers too many output pixels.
 bool drizzle(std::optional<Image> rate, std::optional<Image> weight, std::optional<Image> variance,
-             std::optional<Stored> stored, nb::object mapping, long node_step, std::optional<Positions> positions, long x0, long y0,
+             std::optional<Stored> stored, nb::object mapping, const std::vector<long>& node_rows, std::optional<Positions> positions, long x0, long y0,
              long strip_x0, long strip_y0, Rows strip_science, Rows strip_weight, ContextRows strip_context,
              std::optional<Rows> strip_variance, unsigned bit, const std::string& kernel, double pixfrac,
              double area_ratio, const std::string& instructions) {
@@ -146,7 +147,8 @@ bool drizzle(std::optional<Image> rate, std::optional<Image> weight, std::option
     job.y0 = y0;
     Mapping numbers;
     if (!mapping.is_none()) job.mapping = &(numbers = read_mapping(mapping));
-    job.node_step = node_step;
+    job.node_rows = node_rows.data();
+    job.n_node_rows = long(node_rows.size());
     if (positions) job.positions = positions->data();
     job.shape = read_shape(kernel);
     job.pixfrac = pixfrac;
@@ -160,8 +162,22 @@ bool drizzle(std::optional<Image> rate, std::optional<Image> weight, std::option
     return routines.drizzle(job);
 }
 
-void map_pixels(nb::object mapping, long x0, long y0, long columns_apart, long rows_apart, OutPositions positions,
-                const std::string& instructions) {
+double mapping_error(nb::object mapping, long nx, long ny, const std::vector<long>& node_rows) {
+    const Routines& routines = *find_routines("");
+    const Mapping numbers = read_mapping(mapping);
+    Job job{};
+    job.nx = nx;
+    job.ny = ny;
+    job.mapping = &numbers;
+    job.node_rows = node_rows.data();
+    job.n_node_rows = long(node_rows.size());
+    nb::gil_scoped_release release;
+    Scratch scratch(routines.drizzle_scratch());
+    job.scratch = scratch.start;
+    return routines.mapping_error(job);
+}
+
+void map_pixels(nb::object mapping, long x0, long y0, OutPositions positions, const std::string& instructions) {
     const Routines& routines = *find_routines(instructions);
     const Mapping numbers = read_mapping(mapping);
     const long ny = long(positions.shape(0)), nx = long(positions.shape(1));
@@ -169,7 +185,7 @@ void map_pixels(nb::object mapping, long x0, long y0, long columns_apart, long r
     Scratch scratch(routines.map_scratch() + 2 * (nx + 16));
     double *x = scratch.start + routines.map_scratch(), *y = x + nx + 16;
     for (long j = 0; j < ny; ++j) {
-        routines.map_row(numbers, double(x0), double(columns_apart), double(y0 + j * rows_apart), nx, x, y, scratch.start);
+        routines.map_row(numbers, double(x0), 1, double(y0 + j), nx, x, y, scratch.start);
         double* to = positions.data() + 2 * nx * j;
         for (long k = 0; k < nx; ++k) {
             to[2 * k] = x[k];
@@ -243,12 +259,13 @@ nb::list instruction_sets() {
 NB_MODULE(_kernel, module) {
     module.doc() = "Drizzle compiled; see mvmdb.mosaic.compiled.";
     module.def("drizzle", &drizzle, "rate"_a.noconvert().none(), "weight"_a.noconvert().none(),
-               "variance"_a.noconvert().none(), "stored"_a.none(), "mapping"_a.none(), "node_step"_a,
+               "variance"_a.noconvert().none(), "stored"_a.none(), "mapping"_a.none(), "node_rows"_a,
                "positions"_a.noconvert().none(), "x0"_a, "y0"_a, "strip_x0"_a,
                "strip_y0"_a, "strip_science"_a.noconvert(), "strip_weight"_a.noconvert(),
                "strip_context"_a.noconvert(), "strip_variance"_a.noconvert().none(), "bit"_a, "kernel"_a, "pixfrac"_a, "area_ratio"_a, "instructions"_a);
-    module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "columns_apart"_a, "rows_apart"_a,
-               "positions"_a.noconvert(), "instructions"_a);
+    module.def("mapping_error", &mapping_error, "mapping"_a, "nx"_a, "ny"_a, "node_rows"_a);
+    module.def("map_pixels", &map_pixels, "mapping"_a, "x0"_a, "y0"_a, "positions"_a.noconvert(),
+               "instructions"_a);
     module.def("merge_frame", &merge_frame, "science"_a.noconvert(), "weight"_a.noconvert(), "context"_a.noconvert(),
                "variance"_a.noconvert().none(), "frame_science"_a.noconvert(), "frame_weight"_a.noconvert(),
                "frame_variance"_a.noconvert().none(), "bit"_a);

@@ -15,6 +15,8 @@ namespace {
 
 // Columns of the input that are looked at side by side.
 constexpr long kBlock = 128;
+// Rows from one kink of HST's lookup tables to the next. The first stretch of the chip begins in row -1, with a kink.
+constexpr long kStretch = 64;
 
 // One row of positions, and half a pixel fraction to the left and to the right of them.
 struct RowPositions {
@@ -77,9 +79,12 @@ Buffers lay_out(const Job& job) {
 // How far a position lies beyond the last multiple of a step.
 long remainder(long position, long step) { return (position % step + step) % step; }
 
-// Positions of every so many centres of row j, from the ring to the ring or beyond; tell how many.
+// Of so many columns one, from the ring to the ring or beyond.
+long samples_of(const Block& block, long step) { return (block.n + step) / step + 1; }
+
+// Positions of every so many centres of row j; tell how many.
 long sample_row(const Job& job, const Block& block, long j, long step, const RowPositions& to, double* scratch) {
-    const long n = (block.n + step) / step + 1;
+    const long n = samples_of(block, step);
     if (job.mapping) {
         const double x0 = double(job.x0 + block.start - 1);
         map_row(*job.mapping, x0, double(step), double(job.y0 + j), n, to.x, to.y, scratch);
@@ -93,36 +98,58 @@ long sample_row(const Job& job, const Block& block, long j, long step, const Row
     return n;
 }
 
-// Positions of the centres of a row that is evaluated, ring included.
-const RowPositions& node_row(const Job& job, const Block& block, long j, Buffers& buffers) {
-    RowPositions& row = buffers.nodes[(job.y0 + j + 1) / job.node_step & 3];
+// Node i of the stretch that begins in row `start`.
+const RowPositions& node_row(const Job& job, const Block& block, long start, long i, long step, Buffers& buffers) {
+    RowPositions& row = buffers.nodes[i & 3];
+    const long j = start + job.node_rows[i];
     if (row.row != j) {
-        sample_row(job, block, j, 1, row, buffers.mapping);
+        sample_row(job, block, j, step, row, buffers.mapping);
         row.row = j;
     }
     return row;
 }
 
-// Positions of the centres of row j, ring included: evaluated, or on a parabola through three rows that are. Their
-// places are fixed on the chip.
-void place_row(const Job& job, const Block& block, long j, const RowPositions& to, Buffers& buffers) {
-    const long step = job.node_step;
-    if (!job.mapping || step == 1) {
-        sample_row(job, block, j, 1, to, buffers.mapping);
-        return;
+// Shares of four nodes in the value at a place, on the cubic through them.
+struct Cubic {
+    double shares[4];
+
+    Cubic(const long* nodes, long at) {
+        for (int i = 0; i < 4; ++i) {
+            shares[i] = 1;
+            for (int k = 0; k < 4; ++k) {
+                if (k != i) shares[i] *= double(at - nodes[k]) / double(nodes[i] - nodes[k]);
+            }
+        }
     }
-    const long beyond = remainder(job.y0 + j + 1, 2 * step), first = j - beyond;
-    const RowPositions& low = node_row(job, block, first, buffers);
-    const RowPositions& middle = node_row(job, block, first + step, buffers);
-    const RowPositions& high = node_row(job, block, first + 2 * step, buffers);
-    const double t = double(beyond) / double(step) - 1;
-    const double of_low = 0.5 * t * (t - 1), of_middle = 1 - t * t, of_high = 0.5 * t * (t + 1);
-    for (long k = 0; k < block.n + 2; k += kLanes) {
-        const V x = fused(load(low.x + k), of_low, load(high.x + k) * of_high);
-        const V y = fused(load(low.y + k), of_low, load(high.y + k) * of_high);
-        store(to.x + k, fused(load(middle.x + k), of_middle, x));
-        store(to.y + k, fused(load(middle.y + k), of_middle, y));
+
+    V of(const double* const nodes[4], long k) const {
+        V value = load(nodes[0] + k) * shares[0];
+        for (int i = 1; i < 4; ++i) value = fused(load(nodes[i] + k), shares[i], value);
+        return value;
     }
+};
+
+// Positions of every so many centres of row j, as sample_row gives them, but where they lie between nodes: there on
+// cubics through the four nodes about them.
+long place_row(const Job& job, const Block& block, long j, long step, const RowPositions& to, Buffers& buffers) {
+    const long n = job.n_node_rows, at = remainder(job.y0 + j + 1, kStretch);
+    const bool is_between = job.mapping && n && at > job.node_rows[0] && at < job.node_rows[n - 1];
+    if (!is_between) return sample_row(job, block, j, step, to, buffers.mapping);
+    long first = 0;
+    while (first < n - 4 && job.node_rows[first + 2] <= at) ++first;
+    const double *x[4], *y[4];
+    for (long i = 0; i < 4; ++i) {
+        const RowPositions& node = node_row(job, block, j - at, first + i, step, buffers);
+        x[i] = node.x;
+        y[i] = node.y;
+    }
+    const Cubic cubic(job.node_rows + first, at);
+    const long n_samples = samples_of(block, step);
+    for (long k = 0; k < n_samples; k += kLanes) {
+        store(to.x + k, cubic.of(x, k));
+        store(to.y + k, cubic.of(y, k));
+    }
+    return n_samples;
 }
 
 // Half a pixel fraction to both sides, along the lines between neighbouring centres.
@@ -141,7 +168,7 @@ void widen_row(const Job& job, long n, const RowPositions& row) {
 const RowPositions& positions_of(const Job& job, const Block& block, long j, Buffers& buffers) {
     RowPositions& row = buffers.held[(j + 3) % 3];
     if (row.row != j) {
-        place_row(job, block, j, row, buffers);
+        place_row(job, block, j, 1, row, buffers);
         widen_row(job, block.n, row);
         row.row = j;
     }

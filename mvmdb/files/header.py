@@ -251,6 +251,7 @@ def _recipe_cards(plan: LayerPlan, image: LayerImage, stamp: BuildStamp) -> list
         HeaderCard("DRZEQUAL", how.equalise, "drizzle: equalisation asked for"),
         HeaderCard("DRZERR", how.error, "drizzle: errors propagated"),
         HeaderCard("DRZSCALE", plan.grid.scale_arcsec, "drizzle: output pixel scale (arcsec)"),
+        HeaderCard("LONGSTRN", "OGIP 1.0", "long values go on in CONTINUE cards"),
         HeaderCard("MVMPARAM", plan.parameter_choice, "set of parameters, and what was changed"),
         HeaderCard("MVMSELEC", plan.selection, "rule that selected the exposures"),
         HeaderCard("MVMSRULE", plan.selection_words, "what MVMSELEC asks for"),

@@ -1,5 +1,7 @@
 """The compiled kernel, built from ``cpp/``; it checks little, :mod:`mvmdb.mosaic.compiled` all."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ def drizzle(
     variance: NDArray[np.float32] | None,
     stored: tuple[NDArray[np.uint32], NDArray[np.uint16], float, float, float, int, float] | None,
     mapping: TanToTan | None,
-    node_step: int,
+    node_rows: Sequence[int],
     positions: NDArray[np.float64] | None,
     x0: int,
     y0: int,
@@ -27,14 +29,9 @@ def drizzle(
     area_ratio: float,
     instructions: str,
 ) -> bool: ...
+def mapping_error(mapping: TanToTan, nx: int, ny: int, node_rows: Sequence[int]) -> float: ...
 def map_pixels(
-    mapping: TanToTan,
-    x0: int,
-    y0: int,
-    columns_apart: int,
-    rows_apart: int,
-    positions: NDArray[np.float64],
-    instructions: str,
+    mapping: TanToTan, x0: int, y0: int, positions: NDArray[np.float64], instructions: str
 ) -> None: ...
 def instruction_sets() -> list[str]: ...
 def merge_frame(

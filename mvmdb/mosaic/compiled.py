@@ -7,7 +7,9 @@ nor on rows that do not reach it: a layer cut into strips has the same bits as a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -74,7 +76,7 @@ def drizzle_onto(
     kernel: str,
     pixfrac: float,
     area_ratio: float,
-    node_step_pix: int = 1,
+    node_rows: Sequence[int] = (),
     instructions: str = "",
 ) -> None:
     """Add a chip, or some rows of it, to a box of a layer.
@@ -99,8 +101,9 @@ def drizzle_onto(
         Side of what an input pixel drops, over its side; above 0, at most 1.
     area_ratio
         Area of an output pixel over that of an input pixel: the factor of the rate.
-    node_step_pix
-        Rows between those where the mapping is evaluated (:mod:`mvmdb.mosaic.row_nodes`); 1 for all of them.
+    node_rows
+        Where the mapping is evaluated, four rows or more of every 64 (:mod:`mvmdb.mosaic.row_nodes`); none to
+        evaluate all.
     instructions
         One of :func:`instruction_sets`; the fastest by default.
 
@@ -126,6 +129,7 @@ def drizzle_onto(
     """
     compiled = require_compiled()
     _require_parameters(target.box, kernel, pixfrac, area_ratio)
+    _require_nodes(node_rows)
     given = _stored(pixels) if isinstance(pixels, StoredPixels) else _decoded(pixels)
     closed_form, positions = (
         (mapping, None)
@@ -135,7 +139,7 @@ def drizzle_onto(
     is_done = compiled.drizzle(
         *given,
         closed_form,
-        node_step_pix,
+        list(node_rows),
         positions,
         *origin,
         target.box.x0,
@@ -157,21 +161,8 @@ def drizzle_onto(
         )
 
 
-def map_pixels(
-    mapping: TanToTan, part: PixelBox, *, apart: tuple[int, int] = (1, 1), instructions: str = ""
-) -> Floats:
+def map_pixels(mapping: TanToTan, part: PixelBox, *, instructions: str = "") -> Floats:
     """Return the output positions ``(ny, nx, 2)`` of the pixel centres of a part of a chip.
-
-    Parameters
-    ----------
-    mapping
-        From chip pixels to output pixels.
-    part
-        Which pixels of the chip.
-    apart
-        From the first one on only those that are so many columns and rows apart.
-    instructions
-        One of :func:`instruction_sets`; the fastest by default.
 
     Raises
     ------
@@ -182,9 +173,39 @@ def map_pixels(
     """
     if part.width < 1 or part.height < 1:
         raise ValueError(f"{part} holds no pixel")
-    positions = np.empty((-(-part.height // apart[1]), -(-part.width // apart[0]), 2))
-    require_compiled().map_pixels(mapping, part.x0, part.y0, *apart, positions, instructions)
+    positions = np.empty((*part.shape, 2))
+    require_compiled().map_pixels(mapping, part.x0, part.y0, positions, instructions)
     return positions
+
+
+def mapping_error_pix(mapping: TanToTan, shape: tuple[int, int], node_rows: Sequence[int]) -> float:
+    """Return how far positions between nodes are from the exact ones, output pixels.
+
+    Parameters
+    ----------
+    mapping
+        From chip pixels to output pixels.
+    shape
+        ``(ny, nx)`` of the chip.
+    node_rows
+        As for :func:`drizzle_onto`.
+
+    Returns
+    -------
+    float
+        The largest distance over every 64th column, more of narrow chips, and four rows or more between any
+        two nodes; NaN where a position is undefined.
+
+    Raises
+    ------
+    MosaicError
+        The kernel was not compiled.
+    ValueError
+        There are nodes, and not four or more, from row 1 to row 63, in order.
+    """
+    _require_nodes(node_rows)
+    error_pix: float = require_compiled().mapping_error(mapping, shape[1], shape[0], list(node_rows))
+    return error_pix
 
 
 def require_compiled() -> ModuleType:
@@ -209,6 +230,12 @@ def _require_parameters(box: PixelBox, kernel: str, pixfrac: float, area_ratio: 
         raise ValueError(f"pixfrac must be above 0 and at most 1, not {pixfrac}")
     if not 0 < area_ratio < np.inf:
         raise ValueError(f"the area ratio must be positive, not {area_ratio}")
+
+
+def _require_nodes(rows: Sequence[int]) -> None:
+    ordered = all(before < row for before, row in pairwise((0, *rows, 64)))
+    if rows and not (ordered and len(rows) >= 4):
+        raise ValueError(f"nodes must be four rows or more from 1 to 63, in order, not {list(rows)}")
 
 
 def _decoded(part: Part) -> _Given:

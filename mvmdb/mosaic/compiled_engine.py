@@ -53,7 +53,7 @@ def _add_part(target: Target, chip: Chip, part: PixelBox, parameters: DrizzlePar
         kernel=parameters.kernel,
         pixfrac=parameters.pixfrac,
         area_ratio=chip.item.area_ratio,
-        node_step_pix=chip.nodes.step_pix,
+        node_rows=chip.nodes.rows,
     )
 
 

@@ -21,7 +21,7 @@ from (values
   (1, 'mvmdb', 'kernel', '"square"', null, null, null::text[], null::float, null::float, 'as hap: conserves flux, no holes at pixfrac 1'),
   (2, 'mvmdb', 'pixfrac', '1.0', null, null, null, null, null, 'as hap, for any number of exposures'),
   (3, 'mvmdb', 'weighting', '"exptime"', null, null, null, null, null, 'as hap'),
-  (4, 'mvmdb', 'mapping_error_pix', '0.001', null, null, null, null, null, 'docs/decisions: a bound; on real chips the error is 3e-5 at most'),
+  (4, 'mvmdb', 'mapping_error_pix', '0.001', null, null, null, null, null, 'docs/decisions: a bound; on real chips the error is 2e-7 at most'),
   (5, 'mvmdb', 'sky', '"match"', null, null, null, null, null, 'as hap, without its exception for single exposures'),
   (6, 'mvmdb', 'sky_zero', '"mean"', null, null, null, null, null, 'docs/decisions: keeps the sum of the light of the layer'),
   (7, 'mvmdb', 'equalise', '"photflam"', null, null, null, null, null, 'docs/decisions: sensitivities change over decades'),

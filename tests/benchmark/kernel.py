@@ -102,7 +102,7 @@ def drizzle_compiled(
     part = Part(case.rate, case.weight, None)
     nodes = place_nodes(case.mapping, case.rate.shape, max_error_pix)
     where = target or new_target(case)
-    drizzle_onto(where, part, case.mapping, origin=(0, 0), node_step_pix=nodes.step_pix, **options)
+    drizzle_onto(where, part, case.mapping, origin=(0, 0), node_rows=nodes.rows, **options)
 
 
 def drizzle_package(case: Case, kernel: str, pixfrac: float) -> None:

@@ -166,6 +166,7 @@ def expected_primary(built: Built) -> dict[str, Any]:
         "DRZEQUAL": how["equalise"],
         "DRZERR": how["error"],
         "DRZSCALE": 0.12 if row["layer"].endswith("coarse") else 0.04,
+        "LONGSTRN": "OGIP 1.0",
         "MVMPARAM": row["parameter_set"],
         "MVMNEXCL": 0,  # all exposures of these folders are sound
         "MVMSELEC": row["selection"],

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     outcomes = [found for case in CASES if case.name in wanted for found in _run(case, peer)]
     print(
         "\n" + table(outcomes),
-        "\nmapping interpolated to 1e-3 pixel:\n",
+        "\nmapping interpolated as by default:\n",
         interpolated_table(outcomes),
         sep="\n",
     )
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 def _run(case: PeerCase, peer: Peer) -> Iterator[Outcome]:
     try:
         for outcome in check_case(case, peer, WORK / case.name):
-            print(f"{outcome.name}: {'; '.join(outcome.difference.failures) or 'agrees'}", flush=True)
+            print(f"{outcome.name}: {'; '.join(outcome.failures) or 'agrees'}", flush=True)
             for line in level_lines(outcome):
                 print(line, flush=True)
             yield outcome
@@ -60,7 +60,7 @@ def _write(outcomes: list[Outcome]) -> None:
 
 
 def _verdict(outcomes: list[Outcome]) -> int:
-    failed = [outcome.name for outcome in outcomes if outcome.difference.failures]
+    failed = [outcome.name for outcome in outcomes if outcome.failures]
     if not outcomes:
         print("no case could be made", file=sys.stderr)
         return 2

@@ -36,14 +36,20 @@ class Outcome:
     name: str
     difference: Difference
     default_mapping: Difference | None = None
-    """With the mapping interpolated as it is by default; for information."""
+    """With the mapping interpolated as it is by default."""
     levels: tuple[SkyLevel, ...] = ()
     sky_matched: str = ""
     """What mvmdb says it did when it was asked to match the sky."""
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What exceeds the agreement expected, in words; empty where all is well."""
+        by_default = () if self.default_mapping is None else self.default_mapping.failures
+        return (*self.difference.failures, *(f"mapping interpolated: {words}" for words in by_default))
+
     def as_json(self) -> dict[str, Any]:
         """Return everything in plain types."""
-        found = asdict(self.difference) | {"failures": list(self.difference.failures)}
+        found = asdict(self.difference) | {"failures": list(self.failures)}
         if self.default_mapping is not None:
             found["default_mapping"] = asdict(self.default_mapping)
         if self.levels:

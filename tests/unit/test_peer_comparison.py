@@ -156,6 +156,15 @@ def test_report_has_a_row_for_each_case() -> None:
     assert list(level_lines(outcome)) == []
 
 
+def test_both_mappings_are_judged() -> None:
+    alike, shifted = compare(mosaic(), mosaic()), compare(mosaic(level=4.0), mosaic())
+    assert Outcome("any_case", alike, alike).failures == ()
+    assert Outcome("any_case", shifted).failures == shifted.failures != ()
+    assert Outcome("any_case", alike, shifted).failures == tuple(
+        f"mapping interpolated: {words}" for words in shifted.failures
+    )
+
+
 def test_sky_levels_stand_side_by_side() -> None:
     levels = (SkyLevel("aaaa", 1, 1.5, 1.25), SkyLevel("bbbb", 2, 0.0, None))
     outcome = Outcome("any_case_sky", compare(mosaic(), mosaic()), levels=levels, sky_matched="none")

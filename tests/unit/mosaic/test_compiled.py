@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import GridMismatchError, MosaicError
 from mvmdb.mosaic import compiled
-from mvmdb.mosaic.compiled import COMPILED_KERNELS, Target, drizzle_onto, instruction_sets, map_pixels
+from mvmdb.mosaic.compiled import (
+    COMPILED_KERNELS,
+    Target,
+    drizzle_onto,
+    instruction_sets,
+    map_pixels,
+)
 from mvmdb.mosaic.inputs import Part
 from mvmdb.sky.grid import PixelBox, TanGrid
 from mvmdb.sky.tan_mapping import TanToTan
@@ -298,14 +304,6 @@ def test_it_maps_as_the_closed_form_maps(seed: int) -> None:
         np.testing.assert_allclose(map_pixels(mapping, part, instructions=name), expected, rtol=0, atol=1e-9)
 
 
-def test_some_columns_and_rows_are_mapped_as_among_all() -> None:
-    mapping, part = closed_form(12), PixelBox(-5, -7, 91, 60)
-    every, some = map_pixels(mapping, part), map_pixels(mapping, part, apart=(16, 9))
-
-    assert some.shape == (8, 6, 2)
-    np.testing.assert_array_equal(some, every[::9, ::16])
-
-
 def test_what_faces_away_has_no_position() -> None:
     mapping = TanToTan.onto(TanGrid(330.0, -2.0, 800.0, 700.0, 0.04, 2000, 2000), random_distortion(1))
 
@@ -334,8 +332,8 @@ def test_a_closed_form_drizzles_as_its_positions_do(kernel: str, origin: tuple[i
 
 
 @pytest.mark.parametrize("pixfrac", [0.8, 1.0])
-@pytest.mark.parametrize("node_step_pix", [1, 8])
-def test_strips_of_a_chip_of_many_tiles_change_no_bit(pixfrac: float, node_step_pix: int) -> None:
+@pytest.mark.parametrize("node_rows", [(), (1, 16, 32, 48, 63)])
+def test_strips_of_a_chip_of_many_tiles_change_no_bit(pixfrac: float, node_rows: tuple[int, ...]) -> None:
     random, origin, shape = np.random.default_rng(5), (200, 90), (300, 330)
     rate = random.normal(1, 1, shape).astype(np.float32)
     weight = np.where(random.random(shape) < 0.1, 0, EXPTIME_S).astype(np.float32)
@@ -347,7 +345,7 @@ def test_strips_of_a_chip_of_many_tiles_change_no_bit(pixfrac: float, node_step_
 
     def drizzled(box: PixelBox, name: str) -> tuple[Float32s, Float32s]:
         options: dict[str, Any] = {"kernel": "square", "pixfrac": pixfrac, "area_ratio": area_ratio}
-        options |= {"node_step_pix": node_step_pix, "instructions": name}
+        options |= {"node_rows": node_rows, "instructions": name}
         images = drizzle_rows(rate, weight, None, mapping, origin=origin, box=box, **options)
         return images[0], images[1]
 
@@ -428,6 +426,10 @@ def test_arrays_that_do_not_fit_are_refused(changes: dict[str, Any], error: type
         {"pixfrac": 1.1},
         {"area_ratio": -1.0},
         {"instructions": "sse9"},
+        {"node_rows": (1, 32, 63)},
+        {"node_rows": (0, 16, 32, 63)},
+        {"node_rows": (1, 16, 32, 64)},
+        {"node_rows": (1, 32, 16, 63)},
     ],
 )
 def test_parameters_out_of_range_are_refused(changes: dict[str, Any]) -> None:

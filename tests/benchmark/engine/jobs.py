@@ -120,6 +120,7 @@ def _append(plan: LayerPlan, options: argparse.Namespace) -> dict[str, Any]:
         first.recipe(),
         ((1.0, 0.0, 0),) * n_old,
     )
+    file.with_suffix(".former").hardlink_to(file)  # kept, as publication keeps it
     outlines = list(_outlines(plan))
     with measured() as cost:
         path = build(plan, outlines, options.directory, options.threads, base=base)

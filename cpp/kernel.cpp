@@ -126,13 +126,15 @@ bool drizzle_tile(const Job& job, const Block& block, long start, long stop, Win
                   Room& room) {
     const long n_planes = job.variance ? 4 : 2;
     const Place place = place_of(job, block, start, stop, buffers);
+    const Block part = reaching_columns(job, block, place, buffers);
+    keep_columns(part, buffers);
     for (double wider = 0;; wider = 8 * (wider + 8)) {
         place_window(job.strip, place.all, wider, window);
         if (!reaches_strip(window)) return true;
         if (!window.make_room(n_planes)) return false;
         for (long j = start; j < stop; ++j) {
-            if (!may_reach(job, place, j) || !read_row(job, block, j, buffers.row)) continue;
-            if (!drizzle_row(job, block, j, window, buffers, room)) return false;
+            if (!may_reach(job, place, j) || !read_row(job, part, j, buffers.row)) continue;
+            if (!drizzle_row(job, part, j, window, buffers, room)) return false;
         }
         if (!window.is_exceeded) break;
         clear(window.sums, window.nx * window.ny * n_planes);
@@ -159,7 +161,7 @@ bool drizzle(const Job& job) {
     for (long start = 0; start < job.nx;) {
         const long left = job.nx - start, wide = to_next(job.x0 + start, kBlock);
         const Block block = {start, left < wide ? left : wide};
-        Buffers buffers = lay_out(job);
+        Buffers buffers = lay_out(job, block);
         for (long j = 0; j < job.ny;) {
             const long next = j + to_next(job.y0 + j, kTileRows), stop = next < job.ny ? next : job.ny;
             if (!drizzle_tile(job, block, j, stop, window, buffers, room)) return false;
@@ -177,7 +179,7 @@ double mapping_error(const Job& job) {
     for (long start = 0; start < job.nx; start += at_once) {
         const long left = job.nx - start;
         const Block block = {start, left < at_once ? left : at_once};
-        Buffers buffers = lay_out(job);
+        Buffers buffers = lay_out(job, block);
         const RowPositions &exact = buffers.sampled[0], &placed = buffers.sampled[1];
         for (long j = -1; j < job.ny + every; j += every) {
             const long n = sample_row(job, block, j, step, exact, buffers.mapping);

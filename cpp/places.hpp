@@ -99,6 +99,25 @@ bool may_reach(const Job& job, const Place& place, long j) {
     return high >= double(job.strip.y0) && low <= double(job.strip.y0 + job.strip.ny);
 }
 
+// The columns of a tile that may reach the strip, by sixteens. A seam crosses the tiles of a rolled chip slantwise.
+Block reaching_columns(const Job& job, const Block& block, const Place& place, const Buffers& buffers) {
+    constexpr long kKept = 16;  // a multiple of the lanes of every instruction set
+    if (!job.mapping || !place.all.is_known) return block;
+    const double low = double(job.strip.y0) - place.margin;
+    const double high = double(job.strip.y0 + job.strip.ny) + place.margin;
+    long first = block.n, last = 0;
+    for (long k = 0; k + 1 < samples_of(block, kSampledColumns); ++k) {
+        Bounds between;
+        for (const RowPositions& row : buffers.sampled) extend(between, around(row.x + k, row.y + k, 2));
+        if (between.y1 < low || between.y0 > high) continue;
+        const long column = kSampledColumns * k;  // the samples lie in the columns before it and its successor
+        first = column < first ? (column ? column - 1 : 0) / kKept * kKept : first;
+        last = (column + kSampledColumns + kKept - 1) / kKept * kKept;
+    }
+    last = last < block.n ? last : block.n;
+    return {block.start + first, last > first ? last - first : 0};
+}
+
 // First and last pixel of a window along one axis: bounds within a strip and a few pixels about it.
 void fit(double low, double high, long strip_start, long strip_n, long& start, long& n) {
     constexpr double kAround = 8;

@@ -36,6 +36,7 @@ struct Buffers {
     RowPositions held[3], sampled[3], nodes[4];
     CornerRow corners[2];
     double* mapping;
+    Block columns;  // of the rows that are held
 };
 
 // Some pixels side by side, relative to output pixel (column, row) of each.
@@ -52,8 +53,9 @@ T* take(double*& scratch, long n) {
 
 long drizzle_scratch() { return 39 * padded(kBlock + 2) + padded(map_scratch()); }
 
-Buffers lay_out(const Job& job) {
+Buffers lay_out(const Job& job, const Block& columns) {
     Buffers buffers;
+    buffers.columns = columns;
     double* scratch = job.scratch;
     const long n = kBlock + 2;
     buffers.row = {take<float>(scratch, n), take<float>(scratch, n), take<float>(scratch, n)};
@@ -74,6 +76,15 @@ Buffers lay_out(const Job& job) {
     }
     buffers.mapping = take<double>(scratch, map_scratch());
     return buffers;
+}
+
+// Hold rows of some columns from now on; those of others are dropped.
+void keep_columns(const Block& columns, Buffers& buffers) {
+    if (columns.start == buffers.columns.start && columns.n == buffers.columns.n) return;
+    buffers.columns = columns;
+    for (RowPositions& row : buffers.held) row.row = kNoRow;
+    for (RowPositions& row : buffers.nodes) row.row = kNoRow;
+    for (CornerRow& row : buffers.corners) row.row = kNoRow;
 }
 
 // How far a position lies beyond the last multiple of a step.

@@ -55,18 +55,30 @@ static bool copy_row(const Job& job, const Block& block, long j, const Row& to) 
 
 // The same of pixels as they stand in a file.
 static bool decode_row(const Job& job, const Block& block, long j, const Row& to) {
+    constexpr long kDecoded = KERNEL_BYTES / 4;  // pixels at a time
     const StoredRows& rows = *job.stored;
     const unsigned* science = rows.science + j * rows.science_stride + block.start;
     const unsigned short* flags = rows.flags + j * rows.flags_stride + block.start;
     const unsigned short rejecting = __builtin_bswap16(rows.rejecting);
     const float factor = rows.factor, flux_scale = rows.flux_scale, sky = rows.sky, exptime = rows.exptime;
     const float area_ratio = float(job.area_ratio);
-    int any = 0;
     if (j + 1 < job.ny) {
         fetch(science + rows.science_stride, block.n);
         fetch(flags + rows.flags_stride, block.n);
     }
-    for (long k = 0; k < block.n; ++k) {
+    PairsMask any_good = {};
+    long k = 0;
+    for (; k + kDecoded <= block.n; k += kDecoded) {
+        const Words flag = __builtin_convertvector(*reinterpret_cast<const UnalignedHalves*>(flags + k), Words);
+        const Pairs stored = Pairs(swapped(*reinterpret_cast<const UnalignedWords*>(science + k)));
+        const Pairs rate = stored * factor * flux_scale - sky;
+        const PairsMask good = PairsMask((flag & rejecting) == 0u) & (rate - rate == 0.0f);
+        *reinterpret_cast<UnalignedPairs*>(to.weight + k) = good ? exptime - Pairs{} : Pairs{};
+        *reinterpret_cast<UnalignedPairs*>(to.flux + k) = good ? rate * area_ratio : Pairs{};
+        any_good |= good;
+    }
+    int any = any_of(any_good);
+    for (; k < block.n; ++k) {
         const float rate = float_of(__builtin_bswap32(science[k])) * factor * flux_scale - sky;
         const bool good = ((flags[k] & rejecting) == 0) & is_finite(rate);
         to.weight[k] = good ? exptime : 0.0f;

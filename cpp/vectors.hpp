@@ -119,6 +119,15 @@ static inline bool any_of(PairsMask mask) {
 #endif
 }
 
+// As many whole numbers, and the numbers that big-endian ones stand for.
+typedef unsigned Words __attribute__((vector_size(KERNEL_BYTES)));
+typedef unsigned UnalignedWords __attribute__((vector_size(KERNEL_BYTES), aligned(4)));
+typedef unsigned short UnalignedHalves __attribute__((vector_size(KERNEL_BYTES / 2), aligned(2)));
+
+static inline Words swapped(Words words) {
+    return (((words << 8) | (words >> 24)) & 0x00FF00FFu) | (((words << 24) | (words >> 8)) & 0xFF00FF00u);
+}
+
 // Whole numbers from 0 to 2^52 - 1: with 2^52 added, they stand in the last bits.
 typedef long long Offsets __attribute__((vector_size(KERNEL_BYTES)));
 static inline Offsets whole_numbers(V values) {

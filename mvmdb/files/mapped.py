@@ -8,7 +8,6 @@ import mmap
 import os
 import tempfile
 from contextlib import ExitStack
-from typing import IO
 
 from mvmdb.errors import ExposureFileError
 from mvmdb.files.checks import MAX_FITS_BYTES
@@ -41,11 +40,17 @@ def map_fits(path: str, *, hashed: bool = True) -> FitsContent:
             )
         stream = _MappedStream(path, memoryview(mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ)))
         units = tuple(header_data_units(stream, lambda _: True))
-        sha256 = hashlib.sha256(stream.content).hexdigest() if hashed else ""
+        sha256 = _sha256(plain) if hashed else ""
         return FitsContent(units, sha256, size_bytes)
 
 
-def _inflated(path: str, file: io.BufferedIOBase, opened: ExitStack) -> IO[bytes]:
+def _sha256(file: io.BufferedReader | io.BufferedRandom) -> str:
+    """Return the hash of a file. It is read: to map a page takes longer than to copy it."""
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _inflated(path: str, file: io.BufferedIOBase, opened: ExitStack) -> io.BufferedRandom:
     plain = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     for chunk in HashedStream(path, file).chunks(MAX_FITS_BYTES + 1):
         plain.write(chunk)

@@ -40,8 +40,10 @@ _STRIP_BYTES = 1 << 28
 _LEAST_STRIP_BYTES = 1 << 22
 """What is as small is not worth a seam."""
 _FEWEST_ROWS = 64
+_MOST_ROWS = 400
+"""So that strips are small where memory is new, and seams few."""
 _STRIPS_OF_A_THREAD = 5
-"""At least, so that all threads end at about the same time, and in little memory of their own."""
+"""At least, so that all threads end at about the same time."""
 
 OnStep = Callable[[int, int], None]
 """Called with the number of steps that are done, and that of all."""
@@ -149,7 +151,7 @@ def build_layer_image(
     engine
         ``COMPILED_ENGINE`` or ``REFERENCE_ENGINE``.
     n_strip_rows
-        Rows that are drawn at a time; by default so many that a strip takes a quarter of a GiB at most.
+        Rows that are drawn at a time; by default 400 at most, and a quarter of a GiB.
     n_threads
         Strips that are drawn at a time.
     on_step
@@ -239,7 +241,8 @@ def _require_supported(parameters: DrizzleParameters, finished: FinishedLayer | 
 def _n_strip_rows(box: PixelBox, arrays: LayerArrays, n_threads: int) -> int:
     n_y, n_x = box.shape
     row_bytes = n_x * 4 * (2 + len(arrays.context) + (arrays.error is not None))
-    fair = -(-n_y // (_STRIPS_OF_A_THREAD * n_threads))
+    n_strips = max(_STRIPS_OF_A_THREAD * n_threads, -(-n_y // _MOST_ROWS))
+    fair = -(-n_y // n_strips)
     return max(_FEWEST_ROWS, _LEAST_STRIP_BYTES // row_bytes, min(fair, _STRIP_BYTES // row_bytes))
 
 

@@ -19,7 +19,7 @@ from mvmdb.pipeline import draw, prepare
 
 STEPS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "opening inputs": ((draw, "open_inputs"), (prepare, "open_exposure")),
-    "hashing": ((hashlib, "sha256"), (piece_file, "leaf")),
+    "hashing": ((hashlib, "sha256"), (hashlib, "file_digest"), (piece_file, "leaf")),
     "finding where chips fall": ((chips, "find_reach"), (chips, "place_nodes")),
     "reading where the kernel does not": ((compiled_engine, "read_part"),),
     "reading, mapping and kernel": ((compiled_engine, "drizzle_onto"),),

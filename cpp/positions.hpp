@@ -36,7 +36,7 @@ struct Buffers {
     RowPositions held[3], sampled[3], nodes[4];
     CornerRow corners[2];
     double* mapping;
-    Block columns;  // of the rows that are held
+    Block columns = {0, -1};  // of the rows that are held
 };
 
 // Some pixels side by side, relative to output pixel (column, row) of each.
@@ -53,31 +53,6 @@ T* take(double*& scratch, long n) {
 
 long drizzle_scratch() { return 39 * padded(kBlock + 2) + padded(map_scratch()); }
 
-Buffers lay_out(const Job& job, const Block& columns) {
-    Buffers buffers;
-    buffers.columns = columns;
-    double* scratch = job.scratch;
-    const long n = kBlock + 2;
-    buffers.row = {take<float>(scratch, n), take<float>(scratch, n), take<float>(scratch, n)};
-    for (RowPositions& row : buffers.held) {
-        row.row = kNoRow;
-        double** const lines[] = {&row.x, &row.y, &row.left_x, &row.left_y, &row.right_x, &row.right_y};
-        for (double** line : lines) *line = take<double>(scratch, n);
-    }
-    for (CornerRow& row : buffers.corners) row = {kNoRow, take<double>(scratch, n), take<double>(scratch, n)};
-    for (RowPositions& row : buffers.sampled) {
-        row.x = take<double>(scratch, n);
-        row.y = take<double>(scratch, n);
-    }
-    for (RowPositions& row : buffers.nodes) {
-        row.row = kNoRow;
-        row.x = take<double>(scratch, n);
-        row.y = take<double>(scratch, n);
-    }
-    buffers.mapping = take<double>(scratch, map_scratch());
-    return buffers;
-}
-
 // Hold rows of some columns from now on; those of others are dropped.
 void keep_columns(const Block& columns, Buffers& buffers) {
     if (columns.start == buffers.columns.start && columns.n == buffers.columns.n) return;
@@ -85,6 +60,33 @@ void keep_columns(const Block& columns, Buffers& buffers) {
     for (RowPositions& row : buffers.held) row.row = kNoRow;
     for (RowPositions& row : buffers.nodes) row.row = kNoRow;
     for (CornerRow& row : buffers.corners) row.row = kNoRow;
+}
+
+// Room for the rows of a block, of which none is held.
+Buffers lay_out(const Job& job, const Block& block) {
+    Buffers buffers;
+    double* scratch = job.scratch;
+    const long n = kBlock + 2;
+    buffers.row = {take<float>(scratch, n), take<float>(scratch, n), take<float>(scratch, n)};
+    for (RowPositions& row : buffers.held) {
+        double** const lines[] = {&row.x, &row.y, &row.left_x, &row.left_y, &row.right_x, &row.right_y};
+        for (double** line : lines) *line = take<double>(scratch, n);
+    }
+    for (CornerRow& row : buffers.corners) {
+        row.x = take<double>(scratch, n);
+        row.y = take<double>(scratch, n);
+    }
+    for (RowPositions& row : buffers.sampled) {
+        row.x = take<double>(scratch, n);
+        row.y = take<double>(scratch, n);
+    }
+    for (RowPositions& row : buffers.nodes) {
+        row.x = take<double>(scratch, n);
+        row.y = take<double>(scratch, n);
+    }
+    buffers.mapping = take<double>(scratch, map_scratch());
+    keep_columns(block, buffers);
+    return buffers;
 }
 
 // How far a position lies beyond the last multiple of a step.

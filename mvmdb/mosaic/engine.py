@@ -188,8 +188,8 @@ def build_layer_image(
         n_finished=0 if finished is None else finished.n_inputs,
         max_error_pix=parameters.mapping_error_pix,
     )
-    exptimes_s = [item.exptime_s for item in inputs]
-    tally = Tally.empty(box.shape, byte_times_s(exptimes_s, len(arrays.context)))
+    times_s = byte_times_s([item.exptime_s for item in inputs], len(arrays.context))
+    tally = Tally.empty(box.shape, times_s)
     drawing = _Drawing(
         box,
         chips,
@@ -208,17 +208,16 @@ def build_layer_image(
             "no good pixel of any input reaches the layer",
             hint="Check the data quality bits that reject pixels, and the WCS of the inputs.",
         )
-
-    def weight() -> Float32s:
-        store.flush()
-        return arrays.weight
-
-    return LayerImage(
-        arrays,
-        summarise(tally, weight, skycell_n_pixels, n_threads=n_threads),
-        input_statistics(tally, len(inputs)),
-        observed=tally.observed,
+    statistics = summarise(
+        tally, partial(_stored_weight, store, arrays), skycell_n_pixels, n_threads=n_threads
     )
+    return LayerImage(arrays, statistics, input_statistics(tally, len(inputs)), observed=tally.observed)
+
+
+def _stored_weight(store: Store, arrays: LayerArrays) -> Float32s:
+    """Return the weights of a drawn layer, readable in its arrays from now on."""
+    store.flush()
+    return arrays.weight
 
 
 def _on_chip(on_step: OnStep | None, n_steps: int) -> Callable[[], None] | None:

@@ -184,7 +184,8 @@ def test_without_builds_the_shipped_estimate_answers(connection: Connection, pla
     assert found.cpu_s == pytest.approx(0.1 + 268e6 * 45e-9 + 126e6 * 21e-9)
     assert found.wall_s == pytest.approx(0.1 + (found.cpu_s - 0.1) / 2)
     assert found.output_bytes == pytest.approx(126e6 * 12, rel=1e-3)
-    assert 600 * MIB < found.peak_memory_bytes < 1000 * MIB
+    # docs/benchmarks-engine.md measured 215 MiB of this very work
+    assert 215 * MIB < found.peak_memory_bytes < 600 * MIB
 
 
 def test_memory_hardly_grows_with_the_layer(connection: Connection) -> None:
